@@ -1,0 +1,235 @@
+//! Names that people give, checked once where they enter and trusted from then on.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A cluster's name: `[a-z0-9]([a-z0-9_-]*[a-z0-9])?`, at most 64 characters, unique per user.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClusterName(String);
+
+/// The domain of a cluster's nodes: one or more DNS labels (RFC 1123), at most 128 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Domain(String);
+
+/// How a command names an existing cluster: by its name or by a prefix of its id (at least 8 hex digits).
+/// Both are of the same alphabet, so which of them it is shows only where it is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClusterReference(String);
+
+/// How a command names another command: by a prefix of its id (at least 8 hex digits).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CommandReference(String);
+
+/// What is wrong with a name, in words for its giver.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{subject} '{value}' {problem}")]
+pub struct NameError {
+    subject: &'static str,
+    value: String,
+    problem: &'static str,
+}
+
+/// A node's hostname is `control-<8 hex>.<domain>`, and Linux bounds hostnames at 64 bytes (hostname(7)).
+const DOMAIN_LIMIT: usize = 64 - "control-01234567.".len();
+
+impl ClusterName {
+    /// The longest name, in characters.
+    pub const LIMIT: usize = 64;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ClusterReference {
+    /// The reference as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it names the cluster of this name and id.
+    pub fn matches(&self, name: &str, id: &str) -> bool {
+        self.0 == name || (is_id_prefix(&self.0) && id.starts_with(&self.0))
+    }
+}
+
+impl CommandReference {
+    /// Whether it names the command of this id.
+    pub fn matches(&self, id: &str) -> bool {
+        id.starts_with(&self.0)
+    }
+}
+
+impl Domain {
+    /// The domain as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Domain {
+    fn default() -> Self {
+        Self("localhost".into())
+    }
+}
+
+impl FromStr for ClusterName {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        check_cluster_word("cluster name", value)?;
+        Ok(Self(value.into()))
+    }
+}
+
+impl FromStr for ClusterReference {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        check_cluster_word("cluster", value)?;
+        Ok(Self(value.into()))
+    }
+}
+
+impl FromStr for CommandReference {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        if is_id_prefix(value) {
+            return Ok(Self(value.into()));
+        }
+        Err(NameError::new("command id", value, "is not an id: write its first 8 hexadecimal digits or more"))
+    }
+}
+
+impl FromStr for Domain {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        let problem = if value.is_empty() {
+            Some("is empty")
+        } else if value.len() > DOMAIN_LIMIT {
+            Some("is too long: with a node's own name before it, a hostname has at most 64 characters, which leaves 47")
+        } else if !value.split('.').all(is_dns_label) {
+            Some("is not a domain: labels of a-z, 0-9 and '-' joined by '.', as in 'dev.example.com'")
+        } else {
+            None
+        };
+        problem.map_or_else(|| Ok(Self(value.into())), |problem| Err(NameError::new("domain", value, problem)))
+    }
+}
+
+impl NameError {
+    fn new(subject: &'static str, value: &str, problem: &'static str) -> Self {
+        // A hostile value is not sent back whole.
+        let value = value.chars().take(80).collect();
+        Self { subject, value, problem }
+    }
+}
+
+fn check_cluster_word(subject: &'static str, value: &str) -> Result<(), NameError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    let ends = |byte: Option<&u8>| byte.is_some_and(|byte| !matches!(byte, b'-' | b'_'));
+    let bytes = value.as_bytes();
+    let problem = if bytes.is_empty() {
+        "is empty"
+    } else if bytes.len() > ClusterName::LIMIT {
+        "is too long: at most 64 characters"
+    } else if !bytes.iter().copied().all(allowed) {
+        "has a character that is not allowed: use a-z, 0-9, '-' and '_'"
+    } else if !ends(bytes.first()) || !ends(bytes.last()) {
+        "must begin and end with a letter or a digit"
+    } else {
+        return Ok(());
+    };
+    Err(NameError::new(subject, value, problem))
+}
+
+fn is_id_prefix(value: &str) -> bool {
+    (8..=36).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}
+
+fn is_dns_label(label: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !label.is_empty()
+        && label.len() <= 63
+        && label.bytes().all(inner)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+macro_rules! text_form {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    )*};
+}
+macro_rules! string_conversions {
+    ($($name:ident),*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(value: String) -> Result<Self, NameError> {
+                value.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    )*};
+}
+text_form!(ClusterName, ClusterReference, CommandReference, Domain);
+string_conversions!(ClusterName, Domain);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cluster_names() {
+        for good in ["a", "alex", "a-b_c", "0", &"x".repeat(64)] {
+            assert_eq!(good.parse::<ClusterName>().unwrap().as_str(), good);
+        }
+        for (bad, word) in [
+            ("", "empty"),
+            ("Alex", "not allowed"),
+            ("a b", "not allowed"),
+            ("-a", "begin and end"),
+            ("a_", "begin and end"),
+            (&"x".repeat(65), "too long"),
+            ("é", "not allowed"),
+        ] {
+            let error = bad.parse::<ClusterName>().unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_a_name_or_an_id_prefix() {
+        let id = "43706dd0-1111-2222-3333-444444444444";
+        let matches = |text: &str| text.parse::<ClusterReference>().unwrap().matches("alex", id);
+        assert!(matches("alex"));
+        assert!(matches("43706dd0"));
+        assert!(matches(id));
+        assert!(!matches("43706dd"), "seven digits are too few");
+        assert!(!matches("ale"));
+    }
+
+    #[test]
+    fn domains_leave_room_for_the_node_name() {
+        assert!("dev.example.com".parse::<Domain>().is_ok());
+        assert!("x".repeat(47).parse::<Domain>().is_ok());
+        for bad in ["", ".", "a..b", "-a", "a-", "A", &"x".repeat(48)] {
+            assert!(bad.parse::<Domain>().is_err(), "{bad}");
+        }
+    }
+}
