@@ -1,4 +1,4 @@
-//! Which capabilities this process, and so every container started by it, can never have.
+//! Which capabilities a process, and so every container started by it, can never have.
 
 /// Names by bit, from `include/uapi/linux/capability.h`.
 const NAMES: [&str; 41] = [
@@ -45,10 +45,11 @@ const NAMES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
-/// The capabilities outside the bounding set that `status`, the text of `/proc/self/status`, tells.
+/// The capabilities the kernel knows, but the bounding set of a process lacks.
 ///
-/// Text without a bounding set yields none: runc then decides for itself.
-pub(crate) fn missing(status: &str) -> Vec<&'static str> {
+/// `status` is the text of its `/proc/<id>/status`, `last` that of `/proc/sys/kernel/cap_last_cap`. Text without
+/// a bounding set yields none: whoever asks for a capability then hears it from the kernel.
+pub fn missing(status: &str, last: &str) -> Vec<&'static str> {
     let Some(bounding) = status
         .lines()
         .find_map(|line| line.strip_prefix("CapBnd:"))
@@ -56,7 +57,13 @@ pub(crate) fn missing(status: &str) -> Vec<&'static str> {
     else {
         return Vec::new();
     };
-    NAMES.iter().enumerate().filter(|(bit, _)| bounding & (1 << bit) == 0).map(|(_, name)| *name).collect()
+    let last = last.trim().parse().unwrap_or(NAMES.len() - 1);
+    NAMES
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| *bit <= last && bounding & (1 << bit) == 0)
+        .map(|(_, name)| *name)
+        .collect()
 }
 
 #[cfg(test)]
@@ -65,23 +72,30 @@ mod tests {
 
     #[test]
     fn a_full_set_misses_nothing() {
-        assert!(missing("Name:\tqbo-runc\nCapBnd:\t000001ffffffffff\n").is_empty());
+        assert!(missing("Name:\tqbo-runc\nCapBnd:\t000001ffffffffff\n", "40\n").is_empty());
     }
 
     #[test]
     fn a_cleared_bit_is_missing() {
-        assert_eq!(missing("CapPrm:\t0000000000000000\nCapBnd:\t000001fffeffffff\n"), ["CAP_SYS_RESOURCE"]);
-        assert_eq!(missing("CapBnd:\t000000fffffffffe\n"), ["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"]);
+        let without = |mask: &str| missing(&format!("CapPrm:\t0000000000000000\nCapBnd:\t{mask}\n"), "40\n");
+        assert_eq!(without("000001fffeffffff"), ["CAP_SYS_RESOURCE"]);
+        assert_eq!(without("000000fffffffffe"), ["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"]);
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_know_is_not_missing() {
+        assert!(missing("CapBnd:\t0000003fffffffff\n", "37\n").is_empty());
+        assert_eq!(missing("CapBnd:\t0000003fffffffff\n", "38\n"), ["CAP_PERFMON"]);
     }
 
     #[test]
     fn bits_without_a_name_are_left_alone() {
-        assert!(missing("CapBnd:\tffffffffffffffff\n").is_empty());
+        assert!(missing("CapBnd:\tffffffffffffffff\n", "63\n").is_empty());
     }
 
     #[test]
     fn a_text_without_a_bounding_set_misses_nothing() {
-        assert!(missing("Name:\tqbo-runc\n").is_empty());
-        assert!(missing("CapBnd:\tnonsense\n").is_empty());
+        assert!(missing("Name:\tqbo-runc\n", "40\n").is_empty());
+        assert!(missing("CapBnd:\tnonsense\n", "40\n").is_empty());
     }
 }

@@ -4,14 +4,14 @@
 //! it where the host cannot grant one ("unable to apply caps: operation not permitted"). This program
 //! takes what the host does not have out of the files runc is about to read, and then becomes runc.
 //!
-//! The way of an invocation: [`invocation`] finds the file, [`capability`] tells what is missing,
+//! The way of an invocation: [`invocation`] finds the file, [`qbo_runtime::capability`] tells what is missing,
 //! [`specification`] takes it out. It stands on the path of each `docker exec`, hence no dependency
 //! beyond JSON, and no work at all on a host that has everything.
 
-mod capability;
 mod invocation;
 mod specification;
 
+use qbo_runtime::capability;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -31,14 +31,16 @@ fn remove_missing_capabilities(arguments: &[OsString]) -> Result<(), String> {
     let Some(file) = invocation::specification_file(arguments) else {
         return Ok(());
     };
-    let status = std::fs::read_to_string("/proc/self/status")
-        .map_err(|error| format!("cannot read /proc/self/status: {error}"))?;
-    let missing = capability::missing(&status);
+    let missing = capability::missing(&read("/proc/self/status")?, &read("/proc/sys/kernel/cap_last_cap")?);
     if missing.is_empty() {
         return Ok(());
     }
     specification::remove_capabilities(&file, &missing)
         .map_err(|error| format!("cannot rewrite {}: {error}", file.display()))
+}
+
+fn read(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
 }
 
 /// containerd shows what a runtime leaves on standard error.
