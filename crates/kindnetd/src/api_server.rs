@@ -21,9 +21,9 @@ const READ_TIMEOUT: Duration = Duration::from_mins(5);
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("service account: {0}")]
+    #[error(transparent)]
     ServiceAccount(#[from] InClusterError),
-    #[error("{0}")]
+    #[error(transparent)]
     Client(#[from] kube::Error),
 }
 

@@ -44,3 +44,37 @@ fn default_route(route: &RouteMessage) -> Option<(u32, u32)> {
     });
     interface.filter(|_| is_default).map(|interface| (metric.unwrap_or(0), interface))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::namespace::Namespace;
+
+    fn mtu_in(namespace: &Namespace) -> Option<u32> {
+        namespace.run_async(|| async {
+            let (connection, handle, _) = rtnetlink::new_connection().expect("a netlink socket");
+            tokio::spawn(connection);
+            default_mtu(&handle).await.expect("the MTU")
+        })
+    }
+
+    #[test]
+    fn is_that_of_the_default_route_with_the_lowest_metric() {
+        let namespace = Namespace::new();
+        namespace.add_interface("eth0", 1450, &["172.18.0.2/16"]);
+        namespace.add_interface("eth1", 9000, &["172.19.0.2/16"]);
+        assert_eq!(mtu_in(&namespace), None);
+        namespace.ip("route add default via 172.19.0.1 metric 200");
+        assert_eq!(mtu_in(&namespace), Some(9000));
+        namespace.ip("route add default via 172.18.0.1 metric 100");
+        assert_eq!(mtu_in(&namespace), Some(1450));
+    }
+
+    #[test]
+    fn is_found_without_ipv4_too() {
+        let namespace = Namespace::new();
+        namespace.add_interface("eth0", 1400, &["fc00:18::2/64"]);
+        namespace.ip("-6 route add default via fc00:18::1");
+        assert_eq!(mtu_in(&namespace), Some(1400));
+    }
+}

@@ -9,6 +9,8 @@ mod backoff;
 mod cni;
 mod link;
 mod masquerade;
+#[cfg(test)]
+mod namespace;
 mod nodes;
 mod reconcile;
 mod routes;

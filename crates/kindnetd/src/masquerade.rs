@@ -151,26 +151,4 @@ async fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subnets(list: &[&str]) -> Vec<IpNet> {
-        list.iter().map(|subnet| subnet.parse().expect("a subnet")).collect()
-    }
-
-    #[test]
-    fn families_are_those_in_which_the_node_has_pods() {
-        let rules = Rules {
-            node_subnets: subnets(&["10.244.1.0/24"]),
-            cluster_subnets: subnets(&["10.244.0.0/16", "10.244.128.0/17", "fd00:10:244::/56"]),
-        };
-        assert_eq!(
-            rules.by_family(),
-            [FamilyRules {
-                family: Family::V4,
-                node_subnets: subnets(&["10.244.1.0/24"]),
-                cluster_subnets: subnets(&["10.244.0.0/16"]),
-            }]
-        );
-    }
-}
+mod tests;
