@@ -1,0 +1,143 @@
+//! The configuration of kubeadm, in the form the version in the node image reads.
+//!
+//! It serves the phases run while the cluster is made (static pods, addons) and whatever people do with kubeadm later.
+
+use serde_json::{Map, Value, json};
+
+use crate::{ClusterPlan, KubernetesVersion, NodePlan, kubelet, yaml};
+
+/// Where kind's images expect it, too: their entrypoint renews a certificate with it should the node's address change.
+pub(crate) const PATH: &str = "/kind/kubeadm.conf";
+
+/// The versions of `kubeadm.k8s.io`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Api {
+    V1Beta2,
+    V1Beta3,
+    V1Beta4,
+}
+
+/// The whole configuration, for the control plane `node`.
+pub(crate) fn configuration(plan: &ClusterPlan, node: &NodePlan) -> String {
+    yaml::print_all(&[
+        cluster_configuration(plan),
+        init_configuration(plan, node),
+        kubelet::shared_configuration(plan),
+        proxy_configuration(),
+    ])
+}
+
+/// The part all nodes share. kubeadm keeps it in a `ConfigMap` for nodes that join and for upgrades.
+pub(crate) fn cluster_configuration(plan: &ClusterPlan) -> Value {
+    let api = Api::of(&plan.kubernetes);
+    let mut names: Vec<_> = plan.control_planes().flat_map(|node| plan.api_server_names(node)).collect();
+    names.sort();
+    names.dedup();
+    let mut configuration = json!({
+        "apiVersion": api.group_version(),
+        "kind": "ClusterConfiguration",
+        "apiServer": {"certSANs": names},
+        "certificatesDir": "/etc/kubernetes/pki",
+        "clusterName": plan.name,
+        "controlPlaneEndpoint": plan.api_server(),
+        "controllerManager": {"extraArgs": api.arguments(controller_manager_flags(plan))},
+        "etcd": {"local": {"dataDir": "/var/lib/etcd"}},
+        "kubernetesVersion": plan.kubernetes.to_string(),
+        "networking": {
+            "dnsDomain": plan.dns_domain,
+            "podSubnet": plan.pod_subnet,
+            "serviceSubnet": plan.service_subnet,
+        },
+        "scheduler": {"extraArgs": api.arguments(election_flags(plan))},
+    });
+    if api == Api::V1Beta4 {
+        // What kubeadm renews shall be of the same kind as what was there at first.
+        configuration["encryptionAlgorithm"] = json!("ECDSA-P256");
+        configuration["certificateValidityPeriod"] = json!("87600h0m0s");
+    }
+    configuration
+}
+
+/// Where each control plane's API server listens, a document older versions keep beside the shared configuration.
+/// `None` from 1.22 on, where kubeadm reads it off the static pods.
+pub(crate) fn cluster_status(plan: &ClusterPlan) -> Option<Value> {
+    let api = Api::of(&plan.kubernetes);
+    (api == Api::V1Beta2).then(|| {
+        let endpoints: Map<_, _> = plan.control_planes().map(|node| (node.name.clone(), api_endpoint(node))).collect();
+        json!({"apiVersion": api.group_version(), "kind": "ClusterStatus", "apiEndpoints": endpoints})
+    })
+}
+
+fn init_configuration(plan: &ClusterPlan, node: &NodePlan) -> Value {
+    let api = Api::of(&plan.kubernetes);
+    let taints: Vec<_> = plan.taint_keys(node).iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
+    json!({
+        "apiVersion": api.group_version(),
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": api_endpoint(node),
+        "nodeRegistration": {
+            "criSocket": kubelet::CRI_SOCKET,
+            "kubeletExtraArgs": api.arguments(kubelet::node_flags(plan, node)),
+            "name": node.name,
+            "taints": taints,
+        },
+    })
+}
+
+fn api_endpoint(node: &NodePlan) -> Value {
+    let address = node.api_server();
+    json!({"advertiseAddress": address.ip(), "bindPort": address.port()})
+}
+
+fn proxy_configuration() -> Value {
+    json!({
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        // The table of connections is the host's: its size is not for a node to set.
+        "conntrack": {"maxPerCore": 0},
+        "iptables": {"minSyncPeriod": "1s"},
+        "mode": "iptables",
+    })
+}
+
+fn controller_manager_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
+    let mut flags = election_flags(plan);
+    // Each of its forty controllers starts with a service account and a token. At the default of twenty requests a second that alone
+    // takes seconds.
+    flags.extend([("kube-api-qps", "100".to_owned()), ("kube-api-burst", "200".to_owned())]);
+    flags
+}
+
+/// Where there is nobody to compete with, an election only costs time.
+fn election_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
+    let alone = plan.control_planes().count() == 1;
+    if alone { vec![("leader-elect", "false".to_owned())] } else { Vec::new() }
+}
+
+impl Api {
+    fn of(version: &KubernetesVersion) -> Self {
+        if version.is_at_least(31) {
+            Self::V1Beta4
+        } else if version.is_at_least(22) {
+            Self::V1Beta3
+        } else {
+            Self::V1Beta2
+        }
+    }
+
+    fn group_version(self) -> &'static str {
+        match self {
+            Self::V1Beta2 => "kubeadm.k8s.io/v1beta2",
+            Self::V1Beta3 => "kubeadm.k8s.io/v1beta3",
+            Self::V1Beta4 => "kubeadm.k8s.io/v1beta4",
+        }
+    }
+
+    /// Flags of a component: a map in older versions, a list in which a flag may come several times in v1beta4.
+    fn arguments(self, flags: Vec<(&'static str, String)>) -> Value {
+        match self {
+            Self::V1Beta2 | Self::V1Beta3 => flags.into_iter().collect(),
+            Self::V1Beta4 => flags.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What a kubelet is told: its configuration and its flags, by version.
+
+use serde_json::{Value, json};
+
+use crate::{ClusterPlan, NodePlan, yaml};
+
+/// Where containerd listens in every node image.
+pub(crate) const CRI_SOCKET: &str = "unix:///run/containerd/containerd.sock";
+
+/// The part of the configuration all nodes share, as kubeadm and kind write it. kubeadm keeps it in a `ConfigMap` for nodes that join.
+pub(crate) fn shared_configuration(plan: &ClusterPlan) -> Value {
+    // kind's images have containerd use systemd's cgroups from 1.24 on.
+    let cgroup_driver = if plan.kubernetes.is_at_least(24) { "systemd" } else { "cgroupfs" };
+    let mut configuration = json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": false},
+            "webhook": {"enabled": true},
+            "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "cgroupDriver": cgroup_driver,
+        // The entrypoint of kind's images makes this group; the kubelet must not manage the groups of the host's own pods.
+        "cgroupRoot": "/kubelet",
+        "clusterDNS": [plan.dns_service_address()],
+        "clusterDomain": plan.dns_domain,
+        // The disk is the host's: a kubelet can neither judge nor cure its fullness.
+        "evictionHard": {"imagefs.available": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%"},
+        "imageGCHighThresholdPercent": 100,
+        "failSwapOn": false,
+        "healthzBindAddress": "127.0.0.1",
+        "healthzPort": 10248,
+        "rotateCertificates": true,
+        // One slow pull must not hold up the images of other pods.
+        "serializeImagePulls": false,
+        "staticPodPath": "/etc/kubernetes/manifests",
+    });
+    if plan.kubernetes.is_at_least(35) {
+        // A controller manager that gives up on a slow API server is back after three seconds instead of ten to three hundred.
+        // The feature is on by default from this version.
+        configuration["crashLoopBackOff"] = json!({"maxContainerRestartPeriod": "3s"});
+        // From this version kubelets refuse hosts with version 1 of cgroups unless told otherwise; images work on both.
+        configuration["failCgroupV1"] = json!(false);
+    }
+    configuration
+}
+
+/// The configuration of the kubelet of `node`.
+pub(crate) fn configuration(plan: &ClusterPlan, node: &NodePlan) -> String {
+    let mut configuration = shared_configuration(plan);
+    if plan.kubernetes.is_at_least(27) {
+        configuration["containerRuntimeEndpoint"] = json!(CRI_SOCKET);
+    }
+    let taints = plan.taint_keys(node);
+    if plan.kubernetes.is_at_least(23) && !taints.is_empty() {
+        configuration["registerWithTaints"] =
+            taints.iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
+    }
+    yaml::print(&configuration)
+}
+
+/// The part of the configuration that is the node's own, which kubeadm merges into the shared one when it upgrades a node.
+/// `None` before the version that has such a file.
+pub(crate) fn instance_configuration(plan: &ClusterPlan) -> Option<String> {
+    keeps_cri_socket_in_node(plan).then(|| yaml::print(&json!({"containerRuntimeEndpoint": CRI_SOCKET})))
+}
+
+/// Whether kubeadm looks for the runtime's socket in a file of the node, or at an annotation of the Node (its gate `NodeLocalCRISocket`).
+pub(crate) fn keeps_cri_socket_in_node(plan: &ClusterPlan) -> bool {
+    plan.kubernetes.is_at_least(34)
+}
+
+/// The environment file with the flags of the kubelet of `node`: what has no field in the configuration, or none in this version.
+pub(crate) fn flags_file(plan: &ClusterPlan, node: &NodePlan) -> String {
+    let flags: Vec<_> = flags(plan, node).into_iter().map(|(name, value)| format!("--{name}={value}")).collect();
+    format!("KUBELET_KUBEADM_ARGS=\"{}\"\n", flags.join(" "))
+}
+
+fn flags(plan: &ClusterPlan, node: &NodePlan) -> Vec<(&'static str, String)> {
+    let mut flags = node_flags(plan, node);
+    if !plan.kubernetes.is_at_least(24) {
+        flags.push(("container-runtime", "remote".to_owned()));
+    }
+    if !plan.kubernetes.is_at_least(27) {
+        flags.push(("container-runtime-endpoint", CRI_SOCKET.to_owned()));
+    }
+    let taints = plan.taint_keys(node);
+    if !plan.kubernetes.is_at_least(23) && !taints.is_empty() {
+        let taints: Vec<_> = taints.iter().map(|key| format!("{key}=:NoSchedule")).collect();
+        flags.push(("register-with-taints", taints.join(",")));
+    }
+    flags
+}
+
+/// The flags that say who the node is; kubeadm gets them too, as the node's registration.
+pub(crate) fn node_flags(plan: &ClusterPlan, node: &NodePlan) -> Vec<(&'static str, String)> {
+    vec![("node-ip", node.address.to_string()), ("provider-id", plan.provider_id(node))]
+}
