@@ -5,7 +5,6 @@
 //! on a ticker; what fails is tried again with growing pauses.
 
 mod api_server;
-mod backoff;
 mod cni;
 mod link;
 mod masquerade;
@@ -13,28 +12,34 @@ mod masquerade;
 mod namespace;
 mod nodes;
 mod reconcile;
+mod retry;
 mod routes;
 mod settings;
 
-use std::future;
+use std::error::Error;
 use std::io;
+use std::iter;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use futures_util::stream::BoxStream;
+use kube::runtime::watcher::{self, Event, watcher};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Level, info};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::backoff::Backoff;
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, WatchedNode};
 use crate::reconcile::Reconciler;
+use crate::retry::Retry;
 use crate::settings::Settings;
+
+type Events = BoxStream<'static, watcher::Result<Event<WatchedNode>>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    // The container runtime stamps each line with the time.
-    tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).without_time().init();
+    start_log();
     let settings = Settings::from_environment()?;
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     tokio::select! {
@@ -46,61 +51,60 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
+/// One line per change on standard error. The container runtime stamps each with the time; what libraries say of their own is
+/// told again by the error they return.
+fn start_log() {
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).without_time();
+    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), Level::INFO);
+    tracing_subscriber::registry().with(lines).with(own).init();
+}
+
 /// Watches the nodes and reconciles on each change that matters, for as long as the process lives.
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let client = api_server::client().context("configure the client of the API server")?;
     let mut reconciler = Reconciler::new(settings).context("open a netlink socket")?;
     let mut nodes = Nodes::default();
-    let mut events = watcher(nodes::api(client), watcher::Config::default()).backoff(Backoff::default()).boxed();
-    let mut failures = Failures::default();
+    let mut events = watcher(nodes::api(client), watcher::Config::default()).boxed();
+    let mut watch = Retry::new("watch of nodes");
+    let mut network = Retry::new("network");
 
     loop {
         tokio::select! {
-            event = events.next() => match event {
-                Some(Ok(event)) => if !nodes.apply(event) { continue },
-                Some(Err(error)) => {
-                    warn!("watch of nodes: {error}; trying again");
-                    continue;
-                }
-                None => anyhow::bail!("the watch of nodes ended"),
-            },
-            () = failures.next_attempt() => {}
+            event = next_event(&mut events, &mut watch) => if !nodes.apply(event?) { continue },
+            () = network.due() => {}
         }
-        if let Some(nodes) = nodes.complete() {
-            failures.record(&reconciler.reconcile(nodes).await);
-        }
-    }
-}
-
-/// When to try again what failed, and what was said about it.
-#[derive(Default)]
-struct Failures {
-    backoff: Backoff,
-    retry_at: Option<Instant>,
-    reported: Vec<String>,
-}
-
-impl Failures {
-    /// Sleeps until the next attempt is due: for ever where nothing failed.
-    async fn next_attempt(&self) {
-        match self.retry_at {
-            Some(instant) => tokio::time::sleep_until(instant).await,
-            None => future::pending().await,
-        }
-    }
-
-    /// Takes the errors of an attempt; one that was there the last time is not told again.
-    fn record(&mut self, errors: &[reconcile::Error]) {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        for error in errors.iter().filter(|error| !self.reported.contains(error)) {
-            warn!("{error}; trying again");
-        }
-        self.retry_at = if errors.is_empty() {
-            self.backoff = Backoff::default();
-            None
+        let Some(nodes) = nodes.complete() else { continue };
+        let errors = reconciler.reconcile(nodes).await;
+        if errors.is_empty() {
+            network.succeeded();
         } else {
-            self.backoff.next().map(|pause| Instant::now() + pause)
-        };
-        self.reported = errors;
+            network.failed(errors.iter().map(ToString::to_string).collect());
+        }
+    }
+}
+
+/// The next event of the watch, which may take several attempts. Dropping the future loses nothing.
+async fn next_event(events: &mut Events, watch: &mut Retry) -> anyhow::Result<Event<WatchedNode>> {
+    loop {
+        watch.pause().await;
+        match events.next().await.context("the watch of nodes ended")? {
+            // Only the beginning of an attempt, whose list may fail again.
+            Ok(Event::Init) => return Ok(Event::Init),
+            Ok(event) => {
+                watch.succeeded();
+                return Ok(event);
+            }
+            Err(error) => watch.failed(vec![with_cause(&error)]),
+        }
+    }
+}
+
+/// The error and what it came from in the end, such as a refused connection, which kube's messages leave out.
+fn with_cause(error: &dyn Error) -> String {
+    let message = error.to_string();
+    let causes = iter::successors(error.source(), |cause| (*cause).source());
+    match causes.last().map(ToString::to_string) {
+        Some(cause) if !message.contains(&cause) => format!("{message}: {cause}"),
+        _ => message,
     }
 }
