@@ -20,12 +20,14 @@ pub enum AddonsError {
     },
 }
 
-/// Whether this version's `kubeadm init phase addon all` has `--print-manifest`. Older ones can only run the phase itself.
+/// Whether this version's `kubeadm init phase addon kube-proxy` and `… coredns` have `--print-manifest` (`… all` has it in none). Older ones
+/// can only run the phase itself.
 pub fn prints_addons(version: &KubernetesVersion) -> bool {
     version.is_at_least(25)
 }
 
-/// The objects to apply out of what `kubeadm init phase addon all --print-manifest` wrote to its standard output.
+/// The objects to apply out of what `kubeadm init phase addon kube-proxy --print-manifest` and `… coredns …` wrote to their standard
+/// output, one after the other.
 pub fn addons(printed: &str, plan: &ClusterPlan) -> Result<Vec<Value>, AddonsError> {
     let mut objects = yaml::parse_all(printed)?;
     objects.iter_mut().for_each(make_applicable);

@@ -53,7 +53,6 @@ pub(crate) fn cluster_configuration(plan: &ClusterPlan) -> Value {
     if api == Api::V1Beta4 {
         // What kubeadm renews shall be of the same kind as what was there at first.
         configuration["encryptionAlgorithm"] = json!("ECDSA-P256");
-        configuration["certificateValidityPeriod"] = json!("87600h0m0s");
     }
     configuration
 }

@@ -62,7 +62,7 @@ impl Host {
 }
 
 /// Bytes that users without privileges may still write where `path` is, or will be.
-fn free_space(path: &Path) -> io::Result<u64> {
+pub fn free_space(path: &Path) -> io::Result<u64> {
     let existing = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let status = statvfs(existing)?;
     Ok(status.f_bavail * status.f_frsize)

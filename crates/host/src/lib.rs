@@ -16,7 +16,7 @@ mod resource;
 #[cfg(test)]
 mod golden;
 
-pub use host::Host;
+pub use host::{Host, free_space};
 use serde::Serialize;
 
 /// How much a finding matters.

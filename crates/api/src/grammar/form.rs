@@ -195,8 +195,9 @@ impl Form {
             Argument::Any(name) => format!(" [{name}…]"),
         };
         let shown = |option: &&Opt| !(option.long == "all" && matches!(self.argument, Argument::SomeOrAll(_)));
-        let options: String = self.options.iter().filter(shown).map(|option| format!(" [{option}]")).collect();
-        format!("{}{argument}{options}", self.name())
+        let options: Vec<String> = self.options.iter().filter(shown).map(|option| format!("[{option}]")).collect();
+        let separator = if options.is_empty() { "" } else { " " };
+        format!("{}{argument}{separator}{}", self.name(), options.join(" "))
     }
 }
 

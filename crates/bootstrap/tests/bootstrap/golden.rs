@@ -47,7 +47,7 @@ fn texts(version: &str) -> String {
             writeln!(text, "==> {} {:o} {}", node.name, file.mode, file.path).unwrap();
             match file.contents {
                 Contents::File(bytes) if TEXTS.contains(&file.path.as_str()) => {
-                    text.push_str(std::str::from_utf8(&bytes).unwrap())
+                    text.push_str(std::str::from_utf8(&bytes).unwrap());
                 }
                 Contents::File(_) | Contents::Directory => {}
                 Contents::Link(target) => writeln!(text, "-> {target}").unwrap(),

@@ -1,0 +1,202 @@
+//! Clusters as Docker tells of them: containers and networks with qbo's labels, grouped. Nothing of this is stored
+//! anywhere else.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use qbo_api::message::Code;
+use qbo_api::model::{Cluster, Node, State};
+use qbo_api::name::{ClusterReference, Domain};
+use qbo_bootstrap::Role;
+use uuid::Uuid;
+
+use crate::driver::engine::{Container, Engine, EngineError, Labels, Network};
+use crate::error::Failure;
+
+/// Whose it is.
+pub const LABEL_USER: &str = "io.qbo.user";
+/// The cluster's name.
+pub const LABEL_CLUSTER: &str = "io.qbo.cluster";
+/// The cluster's id.
+pub const LABEL_CLUSTER_ID: &str = "io.qbo.cluster-id";
+/// [`CONTROL_PLANE`] or [`WORKER`].
+pub const LABEL_ROLE: &str = "io.qbo.role";
+/// The domain of the node's name.
+pub const LABEL_DOMAIN: &str = "io.qbo.domain";
+/// The node's fixed address; Docker itself tells it only of running containers.
+pub const LABEL_ADDRESS: &str = "io.qbo.address";
+/// On a container that was made only to look into its image.
+pub const LABEL_PROBE: &str = "io.qbo.probe";
+
+/// The role of a control plane node.
+pub const CONTROL_PLANE: &str = "control-plane";
+/// The role of a worker node.
+pub const WORKER: &str = "worker";
+
+/// The port of every API server.
+const API_SERVER_PORT: u16 = 6443;
+
+/// Who a cluster is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose it is.
+    pub user: String,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: Uuid,
+}
+
+/// A cluster as found in Docker, whole or in parts.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its networks: one, but for what an interrupted command left.
+    pub networks: Vec<Network>,
+    /// Its nodes by name, control planes first.
+    pub nodes: Vec<FoundNode>,
+}
+
+/// A node as found in Docker.
+#[derive(Debug, Clone)]
+pub struct FoundNode {
+    /// Its container.
+    pub container: Container,
+    /// What it is for.
+    pub role: Role,
+    /// Its fixed address.
+    pub address: Option<Ipv4Addr>,
+}
+
+impl Identity {
+    /// The labels of all that belongs to the cluster.
+    pub fn labels(&self) -> Labels {
+        Labels::from([
+            (LABEL_USER.into(), self.user.clone()),
+            (LABEL_CLUSTER.into(), self.name.clone()),
+            (LABEL_CLUSTER_ID.into(), self.id.to_string()),
+        ])
+    }
+
+    /// The labels of one of its nodes.
+    pub fn node_labels(&self, role: Role, address: Ipv4Addr, domain: &Domain) -> Labels {
+        let mut labels = self.labels();
+        labels.insert(LABEL_ROLE.into(), role_name(role).into());
+        labels.insert(LABEL_ADDRESS.into(), address.to_string());
+        labels.insert(LABEL_DOMAIN.into(), domain.to_string());
+        labels
+    }
+
+    fn of_labels(labels: &Labels) -> Option<Self> {
+        Some(Self {
+            user: labels.get(LABEL_USER)?.clone(),
+            name: labels.get(LABEL_CLUSTER)?.clone(),
+            id: labels.get(LABEL_CLUSTER_ID)?.parse().ok()?,
+        })
+    }
+}
+
+impl Found {
+    /// The first control plane node, where one is left.
+    pub fn control_plane(&self) -> Option<&FoundNode> {
+        self.nodes.iter().find(|node| node.role == Role::ControlPlane)
+    }
+
+    /// The cluster as messages tell it.
+    pub fn row(&self, state: State) -> Cluster {
+        let control_plane = self.control_plane();
+        Cluster {
+            address: control_plane.and_then(|node| node.address).map(endpoint).unwrap_or_default(),
+            control_plane: control_plane.map(|node| node.container.name.clone()).unwrap_or_default(),
+            id: self.identity.id.to_string(),
+            name: self.identity.name.clone(),
+            state,
+            user: self.identity.user.clone(),
+        }
+    }
+
+    /// One of its nodes as messages tell it, without what only Kubernetes knows.
+    pub fn node_row(&self, node: &FoundNode, state: State) -> Node {
+        Node {
+            name: node.container.name.clone(),
+            id: node.container.id.clone(),
+            image: node.container.image.clone(),
+            cluster: self.identity.name.clone(),
+            state,
+            address: node.address.map(|address| address.to_string()).unwrap_or_default(),
+            os: String::new(),
+            kernel: String::new(),
+            user: self.identity.user.clone(),
+            cluster_id: self.identity.id.to_string(),
+        }
+    }
+}
+
+/// The address of the API server of a control plane.
+pub fn endpoint(control_plane: Ipv4Addr) -> String {
+    format!("https://{control_plane}:{API_SERVER_PORT}")
+}
+
+/// All clusters that Docker knows of, by user and name.
+pub async fn find_all(engine: &dyn Engine) -> Result<Vec<Found>, EngineError> {
+    let (containers, networks) = tokio::try_join!(engine.containers(LABEL_CLUSTER_ID), engine.networks())?;
+    let mut clusters: BTreeMap<Uuid, Found> = BTreeMap::new();
+    let new = |identity: Identity| Found { identity, networks: Vec::new(), nodes: Vec::new() };
+    for network in networks {
+        if let Some(identity) = Identity::of_labels(&network.labels) {
+            clusters.entry(identity.id).or_insert_with(|| new(identity)).networks.push(network);
+        }
+    }
+    for container in containers {
+        if let Some(identity) = Identity::of_labels(&container.labels) {
+            let cluster = clusters.entry(identity.id).or_insert_with(|| new(identity));
+            cluster.nodes.push(FoundNode::of(container));
+        }
+    }
+    let mut clusters: Vec<Found> = clusters.into_values().collect();
+    for cluster in &mut clusters {
+        cluster.nodes.sort_by_key(|node| (node.role != Role::ControlPlane, node.container.name.clone()));
+    }
+    clusters.sort_by(|left, right| {
+        (&left.identity.user, &left.identity.name).cmp(&(&right.identity.user, &right.identity.name))
+    });
+    Ok(clusters)
+}
+
+/// What Docker knows of one cluster now; none where nothing of it is left.
+pub async fn find(engine: &dyn Engine, identity: &Identity) -> Result<Option<Found>, EngineError> {
+    Ok(find_all(engine).await?.into_iter().find(|cluster| cluster.identity == *identity))
+}
+
+/// A user's cluster that a reference names, or who it could have been.
+pub fn select<'a>(clusters: &'a [Found], user: &str, reference: &ClusterReference) -> Result<&'a Found, Failure> {
+    let own = || clusters.iter().filter(|cluster| cluster.identity.user == user);
+    let matching = |cluster: &&Found| reference.matches(&cluster.identity.name, &cluster.identity.id.to_string());
+    // A name counts before an id that begins alike.
+    let named = own().find(|cluster| cluster.identity.name == reference.as_str());
+    named.or_else(|| own().find(matching)).ok_or_else(|| {
+        let names: Vec<&str> = own().map(|cluster| cluster.identity.name.as_str()).take(10).collect();
+        let cure = match names.as_slice() {
+            [] => "there is none yet; make one: qbo add cluster <name>".to_owned(),
+            names => format!("there is: {}", names.join(", ")),
+        };
+        Failure::new(Code::NOT_FOUND, format!("there is no cluster '{}'", reference.as_str()), cure)
+    })
+}
+
+impl FoundNode {
+    fn of(container: Container) -> Self {
+        let label = |name: &str| container.labels.get(name).map(String::as_str);
+        let role = if label(LABEL_ROLE) == Some(CONTROL_PLANE) { Role::ControlPlane } else { Role::Worker };
+        let address = label(LABEL_ADDRESS).and_then(|address| address.parse().ok());
+        Self { container, role, address }
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::ControlPlane => CONTROL_PLANE,
+        Role::Worker => WORKER,
+    }
+}

@@ -1,0 +1,13 @@
+//! The only outward I/O: Docker ([`engine`], [`docker`]), Kubernetes ([`kubernetes`]), registries and the image
+//! builder. Drivers return domain types; nothing of the wire's messages is known here, and nothing above knows bollard or kube.
+
+pub mod builder;
+pub mod docker;
+pub mod engine;
+#[cfg(test)]
+pub(crate) mod fake;
+pub mod kubernetes;
+pub mod registry;
+
+/// Whom a driver tells how far it is: a line, or a name.
+pub type Progress<'a> = &'a (dyn for<'line> Fn(&'line str) + Send + Sync);

@@ -1,0 +1,78 @@
+//! Drivers without an outside, for the tests of everything above them: they answer as the real ones do, and fail,
+//! hang or vanish where they are told to.
+
+mod engine;
+mod kubernetes;
+mod trouble;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::Progress;
+use super::builder::Builder;
+use super::registry::Registry;
+use crate::error::Failure;
+
+pub(crate) use engine::{FakeEngine, FakeImage, Held};
+pub(crate) use kubernetes::{FakeKubernetes, Manner, Stage};
+pub(crate) use trouble::{Moment, Trouble};
+
+/// Builds images at once, into the engine.
+pub(crate) struct FakeBuilder {
+    engine: Arc<FakeEngine>,
+    failure: Mutex<Option<Failure>>,
+}
+
+/// A registry with the tags it is given; without any it does not answer.
+#[derive(Default)]
+pub(crate) struct FakeRegistry {
+    tags: Mutex<Vec<String>>,
+}
+
+impl FakeBuilder {
+    pub(crate) fn new(engine: &Arc<FakeEngine>) -> Self {
+        Self { engine: Arc::clone(engine), failure: Mutex::default() }
+    }
+
+    /// From now on builds fail.
+    pub(crate) fn fail(&self, failure: Failure) {
+        *self.failure.lock().unwrap() = Some(failure);
+    }
+}
+
+#[async_trait]
+impl Builder for FakeBuilder {
+    async fn build(&self, version: &str, progress: Progress<'_>) -> Result<(), Failure> {
+        progress("base");
+        if let Some(failure) = &*self.failure.lock().unwrap() {
+            return Err(failure.clone());
+        }
+        self.engine.hold_image(FakeImage::node(&format!("qbo/node:{version}"), version).with_label("io.qbo.kubernetes", version));
+        Ok(())
+    }
+}
+
+impl FakeRegistry {
+    /// From now on the registry answers, with these tags.
+    pub(crate) fn answer(&self, tags: &[&str]) {
+        *self.tags.lock().unwrap() = tags.iter().map(ToString::to_string).collect();
+    }
+}
+
+#[async_trait]
+impl Registry for FakeRegistry {
+    async fn answers(&self) -> bool {
+        !self.tags.lock().unwrap().is_empty()
+    }
+
+    async fn tags(&self) -> Result<Vec<String>, Failure> {
+        let tags = self.tags.lock().unwrap().clone();
+        let absent = || Failure::new(qbo_api::message::Code::BAD_GATEWAY, "the registry does not answer", "");
+        if tags.is_empty() { Err(absent()) } else { Ok(tags) }
+    }
+
+    fn repository(&self) -> (&str, &str) {
+        ("hub.docker.com", "kindest/node")
+    }
+}

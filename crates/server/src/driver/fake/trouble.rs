@@ -1,0 +1,68 @@
+//! What goes wrong with calls of the fake engine, and the log of those calls.
+
+use std::collections::HashMap;
+
+use crate::driver::engine::EngineFault;
+
+use super::engine::Held;
+
+/// What goes wrong with one call.
+pub(crate) enum Trouble {
+    /// It is answered with an error and not carried out.
+    Fails(EngineFault),
+    /// It is carried out, and answered with an error all the same.
+    FailsAfterwards(EngineFault),
+    /// The engine is gone from here on, until it is revived; this call is carried out, or not any more.
+    Vanishes(Moment),
+    /// It is never answered.
+    Hangs(Moment),
+    /// Something else happens when it begins; the call itself goes well.
+    Meanwhile(Box<dyn FnOnce() + Send>),
+}
+
+/// When a call without an answer is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Never.
+    Never,
+    /// As every other call.
+    AtOnce,
+    /// When [`super::FakeEngine::catch_up`] says so: after whoever made it has gone.
+    Late,
+}
+
+/// An effect that is still to come.
+pub(super) type Effect = Box<dyn FnOnce(&mut Held) + Send>;
+
+/// The calls so far, and what goes wrong with those to come.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// Each call as `operation subject`.
+    pub(super) calls: Vec<String>,
+    /// By the index of the call.
+    pub(super) troubles: HashMap<usize, Trouble>,
+    /// The engine does not answer.
+    pub(super) gone: bool,
+    /// Effects of calls whose [`Moment`] is late.
+    pub(super) late: Vec<Effect>,
+}
+
+impl Ledger {
+    /// Writes a call down and tells what goes wrong with it.
+    pub(super) fn begin(&mut self, operation: &str, subject: &str) -> Option<Trouble> {
+        let trouble = self.troubles.remove(&self.calls.len());
+        self.calls.push(format!("{operation} {subject}"));
+        match trouble {
+            _ if self.gone => Some(Trouble::Fails(absent())),
+            Some(Trouble::Vanishes(moment)) => {
+                self.gone = true;
+                Some(Trouble::Vanishes(moment))
+            }
+            trouble => trouble,
+        }
+    }
+}
+
+pub(super) fn absent() -> EngineFault {
+    EngineFault::Unreachable("connection refused".into())
+}

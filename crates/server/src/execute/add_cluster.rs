@@ -1,0 +1,124 @@
+//! `add cluster`: all that can be refused is refused before anything is made, then every cluster is made at once.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use qbo_api::command::AddCluster;
+use qbo_api::message::{Code, Payload};
+use qbo_api::model::State;
+use qbo_api::name::ClusterName;
+use uuid::Uuid;
+
+use super::Services;
+use super::add_image::ensure;
+use crate::cluster::{Identity, find_all};
+use crate::error::Failure;
+use crate::operations::{Claim, Running};
+use crate::provision::{Context, Wishes, create};
+use crate::report::Reporter;
+
+/// Free space under Docker's root directory without which no cluster is begun.
+const FREE_SPACE: u64 = 1 << 30;
+
+pub(super) async fn run(
+    services: &Services,
+    user: &str,
+    add: &AddCluster,
+    reporter: &Reporter,
+    running: &Running,
+) -> Result<(), Failure> {
+    let mut claims = Vec::new();
+    for name in &add.names {
+        let claim = (user, name.as_str());
+        claims.push(services.operations.claim(claim, State::Creating, reporter.command_line(), running.token())?);
+    }
+    refuse_taken_names(services, user, &add.names).await?;
+    refuse_full_disk(services).await?;
+    let image = match &add.image {
+        Some(image) => image.clone(),
+        None => services.images.default_image().await?,
+    };
+    let local = ensure(services, &image, reporter, running).await?;
+    let name = image.engine_name();
+    let wishes = Wishes {
+        kubernetes: services.images.kubernetes(&name, &local).await?,
+        image: name,
+        nodes: add.nodes.get(),
+        domain: add.domain.clone(),
+        retain: add.retain,
+    };
+    let made = add.names.iter().zip(claims).map(|(name, claim)| {
+        let identity = Identity { user: user.into(), name: name.to_string(), id: Uuid::new_v4() };
+        make(services, identity, wishes.clone(), reporter, claim)
+    });
+    let failures: Vec<(String, Failure)> = join_all(made).await.into_iter().filter_map(Result::err).collect();
+    match failures.as_slice() {
+        [] => Ok(()),
+        [(_, failure)] if add.names.len() == 1 => Err(failure.clone()),
+        [(_, first), ..] => {
+            let told: Vec<String> = failures.iter().map(|(name, failure)| format!("{name}: {}", failure.problem)).collect();
+            Err(Failure { problem: told.join("; "), ..first.clone() })
+        }
+    }
+}
+
+async fn make(
+    services: &Services,
+    identity: Identity,
+    wishes: Wishes,
+    reporter: &Reporter,
+    claim: Claim,
+) -> Result<(), (String, Failure)> {
+    let name = identity.name.clone();
+    let context = Context {
+        identity: identity.clone(),
+        wishes,
+        engine: Arc::clone(&services.engine),
+        kubernetes: Arc::clone(&services.kubernetes),
+        addresses: Arc::clone(&services.addresses),
+        kubeconfigs: services.kubeconfigs.clone(),
+        reporter: reporter.clone(),
+        token: claim.token().clone(),
+        sweep: Arc::clone(&services.sweep),
+    };
+    create(&context).await.map_err(|failure| (name.clone(), failure))?;
+    let found = find_all(&*services.engine).await.map_err(|error| (name.clone(), error.into()))?;
+    if let Some(cluster) = found.iter().find(|cluster| cluster.identity == identity) {
+        reporter.rows(Payload::Clusters(vec![cluster.row(State::Ready)]));
+        let ready = cluster.nodes.iter().map(|node| cluster.node_row(node, State::Ready));
+        reporter.rows(Payload::Nodes(ready.collect()));
+    }
+    reporter.line(format!("kubeconfig: {}", services.kubeconfigs.path(&name).display()));
+    Ok(())
+}
+
+/// A name may be taken by a cluster of this user, or by a network that qbo did not make.
+async fn refuse_taken_names(services: &Services, user: &str, names: &[ClusterName]) -> Result<(), Failure> {
+    let (clusters, networks) = tokio::try_join!(find_all(&*services.engine), services.engine.networks())?;
+    for name in names.iter().map(ClusterName::as_str) {
+        if clusters.iter().any(|cluster| cluster.identity.user == user && cluster.identity.name == name) {
+            let cure = format!("take another name, or remove it first: qbo delete cluster {name}");
+            return Err(Failure::new(Code::CONFLICT, format!("there is a cluster '{name}' already"), cure));
+        }
+        if networks.iter().any(|network| network.name == name) {
+            let problem = format!("there is a Docker network '{name}' that is not this user's, and a cluster's network bears its name");
+            let cure = format!("take another name, or remove it: docker network rm {name}");
+            return Err(Failure::new(Code::CONFLICT, problem, cure));
+        }
+    }
+    Ok(())
+}
+
+async fn refuse_full_disk(services: &Services) -> Result<(), Failure> {
+    let root = services.engine.info().await?.root_directory;
+    let free = qbo_host::free_space(std::path::Path::new(&root));
+    match free {
+        // An error: the engine's directory is not of this host.
+        Ok(free) if free < FREE_SPACE => Err(Failure::new(
+            Code::NO_ROOM,
+            format!("{root} has {} MiB free; a cluster needs at least {} MiB", free >> 20, FREE_SPACE >> 20),
+            "free space there: docker system df, docker system prune",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,198 @@
+//! Node images: which one to take, and which Kubernetes is in it.
+
+use std::collections::{HashMap, HashSet};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use qbo_api::image::ImageReference;
+use qbo_api::message::Code;
+use qbo_api::model::Image;
+use qbo_bootstrap::KubernetesVersion;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use crate::cluster::LABEL_PROBE;
+use crate::driver::engine::{Engine, Labels, LocalImage, NewContainer};
+use crate::driver::registry::Registry;
+use crate::error::Failure;
+
+/// The label by which qbo's own images tell their Kubernetes version.
+const LABEL_KUBERNETES: &str = "io.qbo.kubernetes";
+/// Where every node image tells it.
+const VERSION_PATH: &str = "/kind/version";
+/// The image taken from a registry where no other is wished for.
+const REGISTRY_TAG: &str = "v1.37.0";
+/// qbo's own image, as it is named without a registry.
+const OWN_REPOSITORY: &str = "qbo/node";
+/// How long an answer to whether the registry answers is believed.
+const ANSWER_LIFETIME: Duration = Duration::from_secs(600);
+
+/// What is known about node images.
+pub struct Images {
+    engine: Arc<dyn Engine>,
+    registry: Arc<dyn Registry>,
+    configured: Option<ImageReference>,
+    /// Kubernetes versions by image id: an image of one id never changes.
+    versions: Mutex<HashMap<String, KubernetesVersion>>,
+    probes: Mutex<HashSet<String>>,
+    registry_answers: Mutex<(Instant, Arc<OnceCell<bool>>)>,
+}
+
+impl Images {
+    /// Node images of this engine and registry; `configured` is taken where none is named.
+    pub fn new(engine: Arc<dyn Engine>, registry: Arc<dyn Registry>, configured: Option<ImageReference>) -> Self {
+        Self {
+            engine,
+            registry,
+            configured,
+            versions: Mutex::default(),
+            probes: Mutex::default(),
+            registry_answers: Mutex::new((Instant::now(), Arc::default())),
+        }
+    }
+
+    /// The image for a cluster whose maker named none: the configured one; kindest/node, where this host holds one or
+    /// a registry answers; else the newest that was built here.
+    pub async fn default_image(&self) -> Result<ImageReference, Failure> {
+        if let Some(image) = &self.configured {
+            return Ok(image.clone());
+        }
+        let (_, repository) = self.registry.repository();
+        let local = self.local().await?;
+        if let Some(image) = newest(&local, repository) {
+            return Ok(image);
+        }
+        if self.registry_answers().await {
+            let name = format!("{repository}:{REGISTRY_TAG}");
+            return name.parse().map_err(|_| Failure::new(Code::INTERNAL, format!("'{name}' is no image"), ""));
+        }
+        newest(&local, OWN_REPOSITORY).ok_or_else(|| {
+            Failure::new(
+                Code::NOT_FOUND,
+                "this host holds no node image, and no registry answers",
+                "build one: qbo add image qbo/node:v1.37.2",
+            )
+        })
+    }
+
+    /// Whether the registry answers; asked anew only now and then.
+    pub async fn registry_answers(&self) -> bool {
+        let cell = {
+            let mut answers = self.registry_answers.lock().unwrap_or_else(PoisonError::into_inner);
+            if answers.0.elapsed() > ANSWER_LIFETIME {
+                *answers = (Instant::now(), Arc::default());
+            }
+            Arc::clone(&answers.1)
+        };
+        *cell.get_or_init(|| self.registry.answers()).await
+    }
+
+    /// The Kubernetes version in an image this host holds, or why there is none.
+    pub async fn kubernetes(&self, name: &str, image: &LocalImage) -> Result<KubernetesVersion, Failure> {
+        let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&image.id).cloned();
+        if let Some(version) = known {
+            return Ok(version);
+        }
+        let text = match image.labels.get(LABEL_KUBERNETES) {
+            Some(version) => version.clone(),
+            None => self.look_into(name).await?,
+        };
+        let version: KubernetesVersion = text.trim().parse().map_err(|_| no_kubernetes(name))?;
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(image.id.clone(), version.clone());
+        Ok(version)
+    }
+
+    /// Whether a container is one of those this server looks into images with just now.
+    pub fn is_probing(&self, container: &str) -> bool {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).contains(container)
+    }
+
+    /// All node images this host holds.
+    pub async fn local(&self) -> Result<Vec<Image>, Failure> {
+        let (_, repository) = self.registry.repository();
+        let images = self.engine.images().await?;
+        let is_node = |image: &LocalImage, name: &str| {
+            image.labels.contains_key(LABEL_KUBERNETES) || name.split(':').next().is_some_and(|name| name == repository)
+        };
+        let rows = images.iter().flat_map(|image| {
+            image.names.iter().filter(|name| is_node(image, name)).filter_map(|name| row(name, true))
+        });
+        let mut rows: Vec<Image> = rows.collect();
+        sort(&mut rows);
+        Ok(rows)
+    }
+
+    /// All node images the registry has.
+    pub async fn remote(&self) -> Result<Vec<Image>, Failure> {
+        let (host, repository) = self.registry.repository();
+        let tags = self.registry.tags().await?;
+        let mut rows: Vec<Image> =
+            tags.iter().filter_map(|tag| row(&format!("{host}/{repository}:{tag}"), false)).collect();
+        sort(&mut rows);
+        Ok(rows)
+    }
+
+    /// Reads the version out of the image, by a container that is never started.
+    async fn look_into(&self, name: &str) -> Result<String, Failure> {
+        let container = format!("qbo-probe-{}", Uuid::new_v4().simple());
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).insert(container.clone());
+        let read = self.read_version(name, &container).await;
+        let removed = self.engine.remove_container(&container).await;
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).remove(&container);
+        let version = read?.ok_or_else(|| no_kubernetes(name))?;
+        removed?;
+        Ok(String::from_utf8_lossy(&version).into_owned())
+    }
+
+    async fn read_version(&self, image: &str, container: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let probe = NewContainer {
+            name: container.into(),
+            image: image.into(),
+            network: "none".into(),
+            address: Ipv4Addr::UNSPECIFIED,
+            labels: Labels::from([(LABEL_PROBE.into(), String::new())]),
+            environment: Vec::new(),
+        };
+        self.engine.create_container(&probe).await?;
+        Ok(self.engine.read_file(container, VERSION_PATH).await?)
+    }
+}
+
+/// The version that an image of qbo's own is built for, by its name; none for any other image.
+pub fn own_version(image: &ImageReference) -> Option<&str> {
+    let is_own = image.engine_name().split(':').next() == Some(OWN_REPOSITORY);
+    (is_own && image.tag().starts_with('v')).then(|| image.tag())
+}
+
+fn no_kubernetes(name: &str) -> Failure {
+    Failure::new(
+        Code::UNPROCESSABLE,
+        format!("image '{name}' has no Kubernetes in it: there is no valid {VERSION_PATH}"),
+        "use a kindest/node image or one built like it; qbo get images lists them",
+    )
+}
+
+fn newest(rows: &[Image], repository: &str) -> Option<ImageReference> {
+    let of_repository = |image: &&Image| format!("{}/{}", image.user, image.image) == repository;
+    rows.iter().find(of_repository).and_then(|image| image.name.parse().ok())
+}
+
+fn row(name: &str, local: bool) -> Option<Image> {
+    let image: ImageReference = name.parse().ok()?;
+    Some(Image {
+        name: image.full_name(),
+        registry: image.registry().into(),
+        user: image.user().into(),
+        repository: image.repository(),
+        image: image.image().into(),
+        tag: image.tag().into(),
+        local,
+    })
+}
+
+/// Newest Kubernetes first; what has no version last, by name.
+fn sort(rows: &mut [Image]) {
+    let version = |row: &Image| row.tag.parse::<KubernetesVersion>().ok();
+    rows.sort_by(|left, right| version(right).cmp(&version(left)).then_with(|| left.name.cmp(&right.name)));
+}

@@ -1,0 +1,129 @@
+//! The end of making a cluster: its mark in the control plane's container, and its kubeconfig for people.
+//!
+//! Docker's labels cannot change, so how far a cluster is stands in a file of its control plane: a cluster without
+//! the mark was interrupted while it was made, and the next start of the server removes it.
+
+use std::path::{Path, PathBuf};
+
+use qbo_api::message::Code;
+use qbo_bootstrap::{Contents, NodeFile, tar, user_kubeconfig};
+
+use super::context::{Context, Made};
+use crate::driver::engine::{Engine, EngineError};
+use crate::error::Failure;
+
+/// Where a control plane keeps the cluster's [`Mark`].
+const STATE_PATH: &str = "/kind/qbo/state";
+/// Where a control plane keeps the kubeconfig for people.
+pub const USER_KUBECONFIG_PATH: &str = "/kind/qbo/kubeconfig";
+
+/// How far a cluster is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Complete.
+    Ready,
+    /// It failed, and is kept for looking.
+    Retained,
+    /// It is being deleted.
+    Deleting,
+}
+
+/// The directory of kubeconfigs, `~/.qbo`.
+#[derive(Debug, Clone)]
+pub struct Kubeconfigs {
+    directory: PathBuf,
+}
+
+impl Mark {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Retained => "retained",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    /// The mark a control plane bears; none where the cluster was never finished.
+    pub async fn read(engine: &dyn Engine, control_plane: &str) -> Result<Option<Self>, EngineError> {
+        let text = engine.read_file(control_plane, STATE_PATH).await?.unwrap_or_default();
+        let marks = [Self::Ready, Self::Retained, Self::Deleting];
+        Ok(marks.into_iter().find(|mark| mark.as_str().as_bytes() == text))
+    }
+
+    /// Puts the mark on a control plane.
+    pub async fn write(self, engine: &dyn Engine, control_plane: &str) -> Result<(), EngineError> {
+        engine.put_archive(control_plane, tar(&self.files())).await
+    }
+
+    fn files(self) -> Vec<NodeFile> {
+        vec![
+            NodeFile { path: "/kind/qbo".into(), mode: 0o755, contents: Contents::Directory },
+            NodeFile { path: STATE_PATH.into(), mode: 0o644, contents: Contents::File(self.as_str().into()) },
+        ]
+    }
+}
+
+impl Kubeconfigs {
+    /// Kubeconfigs in this directory.
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    /// Where a cluster's kubeconfig is.
+    pub fn path(&self, cluster: &str) -> PathBuf {
+        self.directory.join(format!("{cluster}.conf"))
+    }
+
+    /// Writes a cluster's kubeconfig, readable for its owner alone, at once or not at all.
+    pub async fn write(&self, cluster: &str, kubeconfig: String) -> Result<(), Failure> {
+        let (directory, path) = (self.directory.clone(), self.path(cluster));
+        let write = move || -> std::io::Result<()> {
+            use std::io::Write as _;
+            use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+            let mut file = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o600)).tempfile_in(&directory)?;
+            file.write_all(kubeconfig.as_bytes())?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        let written = tokio::task::spawn_blocking(write).await.map_err(|error| super::internal(&error))?;
+        written.map_err(|error| self.failed("written", cluster, &error))
+    }
+
+    /// Removes a cluster's kubeconfig; one that is not there is no error.
+    pub async fn remove(&self, cluster: &str) -> Result<(), Failure> {
+        match tokio::fs::remove_file(self.path(cluster)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.failed("removed", cluster, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, verb: &str, cluster: &str, error: &std::io::Error) -> Failure {
+        let path = self.path(cluster);
+        let code = if error.kind() == std::io::ErrorKind::StorageFull { Code::NO_ROOM } else { Code::INTERNAL };
+        let problem = format!("the kubeconfig {} cannot be {verb}: {error}", path.display());
+        Failure::new(code, problem, "give qbo-api a directory it may write to: --state-directory")
+    }
+}
+
+/// Writes the kubeconfig for people, and marks the cluster as complete.
+pub(super) async fn finish(context: &Context, made: &mut Made) -> Result<(), Failure> {
+    let kubeconfig = user_kubeconfig(made.plan(), made.pki());
+    context.kubeconfigs.write(&context.identity.name, kubeconfig.clone()).await?;
+    let mut files = Mark::Ready.files();
+    files.push(NodeFile {
+        path: USER_KUBECONFIG_PATH.into(),
+        mode: 0o600,
+        contents: Contents::File(kubeconfig.into_bytes()),
+    });
+    context.checkpoint()?;
+    Ok(context.engine.put_archive(made.control_plane(), tar(&files)).await?)
+}
+
+/// Marks an unfinished cluster, where it has a control plane to bear the mark.
+pub(super) async fn mark(context: &Context, made: &Made, mark: Mark) -> Result<(), Failure> {
+    match &made.control_plane {
+        Some(control_plane) => Ok(mark.write(&*context.engine, control_plane).await?),
+        None => Err(Failure::new(Code::NOT_FOUND, "no control plane was made", "")),
+    }
+}

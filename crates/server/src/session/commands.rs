@@ -1,0 +1,113 @@
+//! Running commands: each in a task of its own, whatever becomes of the connection that sent it.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use qbo_api::command::Command;
+use qbo_api::message::{Code, Subcommand, Verb};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::request::Refused;
+use crate::access::{Permitted, User, permit};
+use crate::error::Failure;
+use crate::executor::Executor;
+use crate::mirror::Mirrors;
+use crate::operations::{Operations, Running};
+use crate::report::{Origin, Reporter};
+
+/// What is needed to run commands.
+pub(super) struct Commands {
+    executor: Arc<dyn Executor>,
+    mirrors: Arc<Mirrors>,
+    operations: Arc<Operations>,
+    tasks: TaskTracker,
+    /// The id of the latest task.
+    thread: AtomicI64,
+}
+
+impl Commands {
+    pub(super) fn new(executor: Arc<dyn Executor>, mirrors: Arc<Mirrors>, operations: Arc<Operations>) -> Self {
+        let (tasks, thread) = (TaskTracker::new(), AtomicI64::new(0));
+        Self { executor, mirrors, operations, tasks, thread }
+    }
+
+    /// Starts a command; it is echoed or refused when this returns, and goes on by itself.
+    pub(super) fn start(&self, user: &User, origin: Origin, command: Command) {
+        // From here on a stop waits for this command; once one began, `begin` refuses.
+        let task = self.tasks.token();
+        let reporter = self.reporter(origin, command.kind(), &command.to_string());
+        let begun = permit(user, command).and_then(|permitted| {
+            let running = self.operations.begin(&permitted, reporter.command_id())?;
+            Ok((permitted, running))
+        });
+        match begun {
+            Ok((permitted, running)) => {
+                reporter.accepted();
+                let executor = Arc::clone(&self.executor);
+                tokio::spawn(async move {
+                    conduct(executor, permitted, reporter, running).await;
+                    drop(task);
+                });
+            }
+            Err(failure) => reporter.failed(&failure),
+        }
+    }
+
+    /// Answers what is no command.
+    pub(super) fn refuse(&self, origin: Origin, refused: &Refused) {
+        self.reporter(origin, (Verb::None, Subcommand::None), &refused.line).failed(&refused.failure);
+    }
+
+    /// How many run.
+    pub(super) fn running(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Refuses new commands, cancels those that run and gives them `limit` to undo their work.
+    pub(super) async fn stop(&self, limit: Duration) {
+        self.operations.cancel_all();
+        self.tasks.close();
+        if timeout(limit, self.tasks.wait()).await.is_err() {
+            let (running, seconds) = (self.running(), limit.as_secs_f64());
+            tracing::error!("{running} cancelled commands did not end within {seconds} s and are left as they are");
+        }
+    }
+
+    fn reporter(&self, origin: Origin, kind: (Verb, Subcommand), line: &str) -> Reporter {
+        let thread = self.thread.fetch_add(1, Ordering::Relaxed) + 1;
+        Reporter::new(Arc::clone(&self.mirrors), origin, kind, line, thread)
+    }
+}
+
+/// Runs a command to its final message, also where the executor panics.
+async fn conduct(executor: Arc<dyn Executor>, permitted: Permitted, reporter: Reporter, running: Running) {
+    let (command, user) = (reporter.command_line().to_owned(), reporter.user().to_owned());
+    tracing::info!(id = %reporter.command_id(), user, command, "started");
+    let outcome = tokio::spawn(executor.execute(permitted, reporter.clone(), running)).await;
+    let seconds = reporter.elapsed().as_secs_f64();
+    let failure = match outcome {
+        Ok(Ok(())) => {
+            tracing::info!(id = %reporter.command_id(), seconds, "done");
+            return reporter.done();
+        }
+        Ok(Err(failure)) => {
+            tracing::warn!(id = %reporter.command_id(), seconds, code = failure.code.0, "failed: {failure}");
+            failure
+        }
+        Err(error) => {
+            let panic = error.try_into_panic().map_or_else(|error| error.to_string(), |panic| panic_text(&*panic));
+            tracing::error!(id = %reporter.command_id(), user, command, panic, "a command panicked");
+            let problem = "the server failed while it ran this: a defect of qbo";
+            Failure::new(Code::INTERNAL, problem, "its log tells where; what the command made may be left")
+        }
+    };
+    reporter.failed(&failure);
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    literal.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".into())
+}
