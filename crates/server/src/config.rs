@@ -66,7 +66,7 @@ pub struct Arguments {
     pub state_directory: Option<PathBuf>,
 
     /// What to log to standard error, as `info` or `warn,qbo_server=debug`
-    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info", value_parser = log_filter)]
     pub log: Targets,
 }
 
@@ -250,6 +250,12 @@ fn docker(value: &str) -> Result<String, String> {
     }
 }
 
+/// An empty value is none here as well, and no reason to say nothing.
+fn log_filter(value: &str) -> Result<Targets, String> {
+    let value = if value.is_empty() { "info" } else { value };
+    value.parse().map_err(|_| "write it as info, or as warn,qbo_server=debug".into())
+}
+
 fn network_range(value: &str) -> Result<Ipv4Net, String> {
     let range: Ipv4Net = value.parse().map_err(|_| "write it as 10.201.0.0/16")?;
     if !PRIVATE.iter().any(|private| private.contains(&range)) {
@@ -316,6 +322,7 @@ mod tests {
             (["--docker", "unix://docker.sock"], "only a socket"),
             (["--image", "a:b:c"], "tag"),
             (["--listen", "localhost"], "invalid socket address"),
+            (["--log", "qbo=loud"], "write it as info"),
         ] {
             let text = load(&words, None).unwrap_err();
             assert!(text.contains(says), "{words:?}: {text}");
