@@ -1,6 +1,6 @@
 module qbo/node/cni
 
-go 1.26.8
+go 1.24.2
 
 tool (
 	github.com/containernetworking/plugins/plugins/ipam/host-local
