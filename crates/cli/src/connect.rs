@@ -1,0 +1,242 @@
+//! The channel to the server: a WebSocket that is opened, written to and read from within bounds of time.
+//!
+//! A command may take minutes in which the server says nothing, so silence is no error: after [`PATIENCE`] without
+//! a frame the server is asked for a sign of life, and after as long again it is given up.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use qbo_api::message::{Code, Request};
+use qbo_api::{CHANNEL_PATH, CONNECTION_HEADER};
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::header::{COOKIE, HeaderValue, USER_AGENT};
+use tokio_tungstenite::tungstenite::{self, Bytes, Message, Utf8Bytes};
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// For the TCP connection, and again for the upgrade.
+const OPENING: Duration = Duration::from_secs(5);
+/// Silence after which the server is asked for a sign of life, and again until it is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// For saying goodbye, which nobody depends on.
+const CLOSING: Duration = Duration::from_millis(500);
+
+const AGENT: &str = concat!("qbo/", env!("CARGO_PKG_VERSION"));
+/// Where TLS is spoken.
+const TLS_PORT: u16 = 443;
+
+/// An open channel.
+#[derive(Debug)]
+pub(crate) struct Connection<S = TcpStream> {
+    socket: WebSocketStream<S>,
+    address: String,
+    wsi: String,
+    /// When silence has lasted long enough for the next question.
+    deadline: Instant,
+    /// Whether a sign of life was asked for and has not come.
+    asked: bool,
+}
+
+/// A message, as it came and as far as it must be understood.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    /// The JSON text.
+    pub(crate) text: Utf8Bytes,
+    /// Which command it belongs to.
+    pub(crate) head: Head,
+}
+
+/// The part of the envelope that tells whose a message is.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Head {
+    /// How far the command is.
+    pub(crate) code: Code,
+    /// The command.
+    pub(crate) command_id: Uuid,
+    /// The connection that sent the command.
+    pub(crate) wsi: String,
+}
+
+/// Why there is no channel, or none any more.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    /// Nothing listens there.
+    Refused { address: String, sources: String, local: bool },
+    /// The network or the host does not let us through.
+    Unreachable { address: String, sources: String, reason: String },
+    /// Something listens there that is no API server.
+    NotOurs { address: String, sources: String, reason: String },
+    /// The server does not know us.
+    Unauthorised { address: String, status: u16 },
+    /// TLS is not spoken yet, and a token does not travel in the clear.
+    NeedsTls { address: String },
+    /// The channel broke.
+    Lost { address: String, reason: String },
+}
+
+impl Connection {
+    /// Opens the channel.
+    pub(crate) async fn open(config: &Config) -> Result<Self, ConnectError> {
+        let (address, sources) = (config.address(), config.sources());
+        if config.port.value == TLS_PORT {
+            return Err(ConnectError::NeedsTls { address });
+        }
+        let unreachable =
+            |reason: String| ConnectError::Unreachable { address: address.clone(), sources: sources.clone(), reason };
+        let connecting = TcpStream::connect((config.host.value.as_str(), config.port.value));
+        let stream = match timeout(OPENING, connecting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                return Err(ConnectError::Refused { address, sources, local: config.is_local() });
+            }
+            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Err(_) => return Err(unreachable(format!("no connection within {} s", OPENING.as_secs()))),
+        };
+        // One small frame each way: waiting to fill a packet would only delay it.
+        stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+        Self::upgrade(stream, config).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    async fn upgrade(stream: S, config: &Config) -> Result<Self, ConnectError> {
+        let (address, sources) = (config.address(), config.sources());
+        let not_ours =
+            |reason: String| ConnectError::NotOurs { address: address.clone(), sources: sources.clone(), reason };
+        let mut request = format!("ws://{address}{CHANNEL_PATH}")
+            .into_client_request()
+            .map_err(|error| not_ours(error.to_string()))?;
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        if let Some(token) = &config.token {
+            let mut cookie = HeaderValue::from_str(&token.cookie()).map_err(|error| not_ours(error.to_string()))?;
+            cookie.set_sensitive(true);
+            request.headers_mut().insert(COOKIE, cookie);
+        }
+        let upgrading = tokio_tungstenite::client_async(request, stream);
+        let (socket, response) = match timeout(OPENING, upgrading).await {
+            Ok(Ok(upgraded)) => upgraded,
+            Ok(Err(tungstenite::Error::Http(response))) => {
+                let status = response.status().as_u16();
+                return Err(match status {
+                    401 | 403 => ConnectError::Unauthorised { address, status },
+                    _ => not_ours(format!("it answered the upgrade with HTTP {}", response.status())),
+                });
+            }
+            Ok(Err(error)) => return Err(not_ours(error.to_string())),
+            Err(_) => return Err(not_ours(format!("no answer to the upgrade within {} s", OPENING.as_secs()))),
+        };
+        let wsi = response.headers().get(CONNECTION_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let wsi = wsi.ok_or_else(|| not_ours(format!("its answer has no header {CONNECTION_HEADER}")))?;
+        Ok(Self { socket, address, wsi, deadline: Instant::now() + PATIENCE, asked: false })
+    }
+
+    /// Sends a command line for the user's own mirror.
+    pub(crate) async fn send(&mut self, line: &str) -> Result<(), ConnectError> {
+        let request = Request { cmd: line.into(), uuid: String::new() };
+        let text = serde_json::to_string(&request).map_err(|error| self.lost(&error))?;
+        self.write(Message::text(text)).await
+    }
+
+    /// The next message, whosever it is. Safe to drop and call again.
+    pub(crate) async fn receive(&mut self) -> Result<Received, ConnectError> {
+        loop {
+            let frame = match timeout_at(self.deadline, self.socket.next()).await {
+                Ok(frame) => frame,
+                Err(_) if self.asked => {
+                    return Err(self.lost(&format!("no sign of life for {} s", 2 * PATIENCE.as_secs())));
+                }
+                Err(_) => {
+                    self.deadline = Instant::now() + PATIENCE;
+                    self.asked = true;
+                    self.write(Message::Ping(Bytes::new())).await?;
+                    continue;
+                }
+            };
+            self.deadline = Instant::now() + PATIENCE;
+            self.asked = false;
+            match frame {
+                Some(Ok(Message::Text(text))) => {
+                    let head = serde_json::from_str(&text).map_err(|error| self.lost(&error))?;
+                    return Ok(Received { text, head });
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let reason = frame.map(|frame| frame.reason.to_string()).filter(|reason| !reason.is_empty());
+                    return Err(self.lost(&reason.as_deref().unwrap_or("the server closed it")));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(self.lost(&error)),
+                None => return Err(self.lost(&"the server closed it")),
+            }
+        }
+    }
+
+    /// The id the server gave this connection.
+    pub(crate) fn wsi(&self) -> &str {
+        &self.wsi
+    }
+
+    /// The server's address.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn close(mut self) {
+        // The answer is there already; a server that is gone needs no goodbye.
+        let _ = timeout(CLOSING, self.socket.close(None)).await;
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), ConnectError> {
+        match timeout(PATIENCE, self.socket.send(message)).await {
+            Ok(sent) => sent.map_err(|error| self.lost(&error)),
+            Err(_) => Err(self.lost(&format!("nothing could be sent for {} s", PATIENCE.as_secs()))),
+        }
+    }
+
+    fn lost(&self, reason: &dyn std::fmt::Display) -> ConnectError {
+        ConnectError::Lost { address: self.address.clone(), reason: reason.to_string() }
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let correct = |sources: &str| {
+            format!("check the address ({sources}): QBO_HOST and QBO_PORT, or qbo_host and qbo_port in ~/.qbo/cli.json")
+        };
+        match error {
+            ConnectError::Refused { address, local: true, .. } => Self::host(
+                format!("no API server answers at {address}"),
+                "start it with 'qbo-api', or set up this host with './setup.sh'",
+            ),
+            ConnectError::Refused { address, sources, local: false } => Self::host(
+                format!("no API server answers at {address}"),
+                format!("start 'qbo-api' there, or {}", correct(&sources)),
+            ),
+            ConnectError::Unreachable { address, sources, reason } => {
+                Self::host(format!("{address} cannot be reached: {reason}"), correct(&sources))
+            }
+            ConnectError::NotOurs { address, sources, reason } => {
+                Self::host(format!("what answers at {address} is no qbo API server: {reason}"), correct(&sources))
+            }
+            ConnectError::Unauthorised { address, status } => Self::user(
+                format!("the API server at {address} does not accept us (HTTP {status})"),
+                "log in again, and put the new qbo_uid and qbo_aux into ~/.qbo/cli.json",
+            ),
+            ConnectError::NeedsTls { address } => Self::user(
+                format!("{address} needs TLS, which this qbo does not speak yet"),
+                "use a server on another port, as the local one on 127.0.0.1:9601",
+            ),
+            ConnectError::Lost { address, reason } => {
+                Self::host(format!("the connection to the API server at {address} is lost: {reason}"), "")
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! For people: tables of objects, long work as it goes, findings with their cures, and what to do next.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use qbo_api::command::{AddCluster, Command, Selection};
+use qbo_api::message::{Output, Payload};
+use qbo_api::model::Version;
+
+use super::screen::{self, Screen};
+use super::steps::{Steps, seconds};
+use super::style::{Colour, Paint};
+use super::table::Table;
+use super::{Printer, checks};
+use crate::failure::note;
+
+/// Prints for people.
+#[derive(Debug)]
+pub(crate) struct People<W> {
+    command: Command,
+    screen: Screen<W>,
+    paint: Paint,
+    wide: bool,
+    table: Table,
+    steps: Steps,
+    started: Instant,
+}
+
+impl<W: Write> People<W> {
+    /// A printer for the messages of this command.
+    pub(crate) fn new(command: &Command, screen: Screen<W>, paint: Paint, wide: bool) -> Self {
+        let several = match command {
+            Command::AddCluster(add) => add.names.len() > 1,
+            Command::AddImage(add) => add.images.len() > 1,
+            Command::DeleteCluster(delete) => match &delete.selection {
+                Selection::All => true,
+                Selection::Named(clusters) => clusters.len() > 1,
+            },
+            _ => false,
+        };
+        Self {
+            command: command.clone(),
+            screen,
+            paint,
+            wide,
+            table: Table::default(),
+            steps: Steps::new(several, paint),
+            started: Instant::now(),
+        }
+    }
+
+    fn output(&mut self, row: &Output) -> io::Result<()> {
+        let now = Instant::now();
+        let lines: Vec<String> = match row {
+            Output::Kubeconfig { kubeconfig } => vec![kubeconfig.trim_end().to_owned()],
+            Output::Step(step) => self.steps.take(step, now).into_iter().collect(),
+            Output::Check { message, level, cure, .. } => checks::lines(self.paint, level, message, cure.as_deref()),
+            Output::Failure { problem, cure, .. } => {
+                let problem = format!("{} {problem}", self.paint.paint(Colour::Red, "error:"));
+                std::iter::once(problem).chain(cure.lines().map(|line| format!("  {line}"))).collect()
+            }
+            Output::Message { message } => vec![message.clone()],
+        };
+        self.screen.draw(&lines, &self.picture(now))
+    }
+
+    fn picture(&self, now: Instant) -> Vec<String> {
+        if self.screen.is_live() { self.steps.picture(now, screen::size()) } else { Vec::new() }
+    }
+
+    fn summary(&self, home: Option<&Path>) -> Vec<String> {
+        let time = self.paint.paint(Colour::Dim, &format!("({})", seconds(self.started.elapsed().as_secs_f64())));
+        let list = |names: Vec<String>| names.join(", ");
+        match &self.command {
+            Command::AddCluster(add) => {
+                let names = add.names.iter().map(|name| self.paint.paint(Colour::Bold, name.as_str())).collect();
+                let mut lines = vec![format!("Ready: {} {time}", list(names)), String::new()];
+                lines.extend(next_steps(add, home));
+                lines
+            }
+            Command::AddImage(add) => {
+                vec![format!("Here: {} {time}", list(add.images.iter().map(ToString::to_string).collect()))]
+            }
+            Command::DeleteCluster(delete) => match &delete.selection {
+                Selection::All => vec![format!("Deleted: all clusters {time}")],
+                Selection::Named(names) => {
+                    vec![format!("Deleted: {} {time}", list(names.iter().map(ToString::to_string).collect()))]
+                }
+            },
+            Command::Version
+            | Command::GetCluster(_)
+            | Command::GetNodes(_)
+            | Command::GetImages(_)
+            | Command::TestHost
+            | Command::Cancel(_) => Vec::new(),
+        }
+    }
+}
+
+impl<W: Write> Printer for People<W> {
+    fn payload(&mut self, payload: &Payload) -> io::Result<()> {
+        let listing = matches!(self.command, Command::GetCluster(_) | Command::GetNodes(_) | Command::GetImages(_));
+        match payload {
+            Payload::Version(rows) => {
+                self.screen.draw(&rows.iter().flat_map(versions).collect::<Vec<_>>(), &[])?;
+            }
+            // Beside an `add` or a `delete` these are changes of state, which the steps tell already.
+            Payload::Clusters(rows) if listing => self.table.clusters(rows),
+            Payload::Nodes(rows) if listing => self.table.nodes(rows),
+            Payload::Images(rows) if listing => self.table.images(rows),
+            Payload::Clusters(_) | Payload::Nodes(_) | Payload::Images(_) | Payload::Input(_) => {}
+            Payload::Output(rows) => rows.iter().try_for_each(|row| self.output(row))?,
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, success: bool) -> io::Result<()> {
+        let mut lines = self.table.lines(self.paint, self.wide);
+        if success {
+            if lines.is_empty() {
+                tell_empty(&self.command);
+            }
+            let home = std::env::var_os("HOME");
+            lines.extend(self.summary(home.as_deref().map(Path::new)));
+        }
+        self.screen.draw(&lines, &[])
+    }
+
+    fn is_live(&self) -> bool {
+        self.screen.is_live() && !self.steps.is_empty()
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        self.screen.draw(&[], &self.picture(Instant::now()))
+    }
+
+    fn pause(&mut self) -> io::Result<()> {
+        self.screen.draw(&[], &[])
+    }
+}
+
+fn versions(version: &Version) -> Vec<String> {
+    let Version { qbo_cli, docker_api, docker_version, qbo_api, host } = version;
+    let row = |name: &str, version: &Option<String>, aside: String| {
+        version.as_ref().map(|version| format!("{name:<8} {version}{aside}"))
+    };
+    let aside = |label: &str, value: &Option<String>| {
+        value.as_ref().map_or_else(String::new, |value| format!(" ({label} {value})"))
+    };
+    [
+        row("qbo", qbo_cli, String::new()),
+        row("qbo-api", qbo_api, aside("on", host)),
+        row("Docker", docker_version, aside("API", docker_api)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// How a new cluster is used. The server writes a kubeconfig where it runs, which need not be this host.
+fn next_steps(add: &AddCluster, home: Option<&Path>) -> Vec<String> {
+    let Some(name) = add.names.first() else { return Vec::new() };
+    let mut steps = Vec::new();
+    if !home.is_some_and(|home| home.join(format!(".qbo/{name}.conf")).is_file()) {
+        steps.push(format!("  qbo get cluster -k {name} -o yaml > ~/.qbo/{name}.conf"));
+    }
+    steps.push(format!("  export KUBECONFIG=~/.qbo/{name}.conf"));
+    steps.push("  kubectl get nodes".into());
+    let mut nodes = "  qbo get nodes".to_owned();
+    for name in &add.names {
+        // Writing to a String cannot fail.
+        let _ = write!(nodes, " {name}");
+    }
+    steps.push(nodes);
+    steps
+}
+
+/// An empty list is an answer too; beside the output, which stays empty for scripts.
+fn tell_empty(command: &Command) {
+    match command {
+        Command::GetCluster(get) if get.kubeconfig => {}
+        Command::GetCluster(_) => note("There are no clusters; make one with: qbo add cluster NAME"),
+        Command::GetNodes(_) => note("There are no nodes; make a cluster with: qbo add cluster NAME"),
+        Command::GetImages(_) => note("There are no node images here; get one with: qbo add image IMAGE"),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use qbo_api::grammar::parse;
+    use qbo_api::message::{Step, StepState};
+
+    use super::*;
+    use crate::render::table::samples;
+
+    fn people(line: &str) -> People<Vec<u8>> {
+        People::new(&parse(line).unwrap(), Screen::new(Vec::new(), false), Paint(false), false)
+    }
+
+    #[test]
+    fn a_list_is_printed_at_its_end() {
+        let mut people = people("get cluster");
+        people.payload(&Payload::Clusters(samples::clusters()[..1].to_vec())).unwrap();
+        people.payload(&Payload::Clusters(samples::clusters()[1..].to_vec())).unwrap();
+        assert_eq!(people.screen.text(), "");
+        people.end(true).unwrap();
+        assert_eq!(people.screen.text().lines().count(), 3);
+    }
+
+    #[test]
+    fn a_kubeconfig_is_printed_plain() {
+        let mut people = people("get cluster -k alex");
+        let rows = vec![Output::Kubeconfig { kubeconfig: "apiVersion: v1\nkind: Config\n".into() }];
+        people.payload(&Payload::Output(rows)).unwrap();
+        people.end(true).unwrap();
+        assert_eq!(people.screen.text(), "apiVersion: v1\nkind: Config\n");
+    }
+
+    #[test]
+    fn an_add_tells_its_steps_and_what_comes_next() {
+        let mut people = people("add cluster alex");
+        let step = |state| {
+            Output::Step(Step {
+                message: "   0.1 s  alex  network: done".into(),
+                object: "alex".into(),
+                node: String::new(),
+                step: "network".into(),
+                state,
+                elapsed: 0.1,
+                duration: 0.1,
+            })
+        };
+        people.payload(&Payload::Output(vec![step(StepState::Started), step(StepState::Done)])).unwrap();
+        people.payload(&Payload::Clusters(samples::clusters())).unwrap();
+        people.end(true).unwrap();
+        let text = people.screen.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "   0.1s ✓ alex              network                     0.1s");
+        assert_eq!(lines[1], "Ready: alex (0.0s)");
+        assert_eq!(lines.last(), Some(&"  qbo get nodes alex"));
+    }
+
+    #[test]
+    fn the_next_step_needs_a_kubeconfig_on_this_host() {
+        let Command::AddCluster(add) = parse("add cluster alex dev").unwrap() else { unreachable!() };
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(
+            next_steps(&add, Some(home.path())),
+            [
+                "  qbo get cluster -k alex -o yaml > ~/.qbo/alex.conf",
+                "  export KUBECONFIG=~/.qbo/alex.conf",
+                "  kubectl get nodes",
+                "  qbo get nodes alex dev",
+            ]
+        );
+        std::fs::create_dir(home.path().join(".qbo")).unwrap();
+        std::fs::write(home.path().join(".qbo/alex.conf"), "").unwrap();
+        assert_eq!(next_steps(&add, Some(home.path())).len(), 3);
+    }
+
+    #[test]
+    fn versions_are_lines() {
+        let mut people = people("version");
+        let text = |value: &str| Some(value.to_owned());
+        let own = Version { qbo_cli: text("0.1.0"), ..Version::default() };
+        let server = Version {
+            docker_api: text("1.41"),
+            docker_version: text("20.10.24"),
+            qbo_api: text("0.1.0"),
+            host: text("nemo"),
+            ..Version::default()
+        };
+        people.payload(&Payload::Version(vec![own])).unwrap();
+        people.payload(&Payload::Version(vec![server])).unwrap();
+        assert_eq!(people.screen.text(), "qbo      0.1.0\nqbo-api  0.1.0 (on nemo)\nDocker   20.10.24 (API 1.41)\n");
+    }
+
+    #[test]
+    fn the_failure_of_one_of_several_is_told_among_the_lines() {
+        let mut people = people("add cluster alex dev");
+        let failure = Output::Failure { message: "p; c".into(), problem: "p".into(), cure: "c".into() };
+        people.payload(&Payload::Output(vec![failure])).unwrap();
+        people.end(false).unwrap();
+        assert_eq!(people.screen.text(), "error: p\n  c\n");
+    }
+}
