@@ -1,4 +1,5 @@
-//! The CNI configuration that the container runtime reads: each pod gets a veth pair and an address of this node's pod subnets.
+//! The CNI configuration that the container runtime reads: each pod gets a veth pair and addresses of this node's pod
+//! subnets.
 //!
 //! The README of this crate holds the format; provisioners write the same file before the daemon runs.
 

@@ -1,8 +1,8 @@
 //! The CNI daemon of the node image: each node's pods reach the pods of every other node, and the world outside.
 //!
-//! One loop: the watch shows a Node → [`nodes`] keeps what matters of it → [`reconcile`] brings the routes ([`routes`]), the
-//! masquerading ([`masquerade`]) and the CNI configuration ([`cni`]) to what all nodes together ask for. Nothing runs
-//! on a ticker; what fails is tried again with growing pauses.
+//! One loop: the watch shows a Node → [`nodes`] keeps what matters of it → [`reconcile`] brings the routes
+//! ([`routes`]), the masquerading ([`masquerade`]) and the CNI configuration ([`cni`]) to what all nodes together ask
+//! for. Nothing runs on a ticker; what fails is tried again with growing pauses ([`retry`]).
 
 mod api_server;
 mod cni;
@@ -51,8 +51,8 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// One line per change on standard error. The container runtime stamps each with the time; what libraries say of their own is
-/// told again by the error they return.
+/// One line per change on standard error. The container runtime stamps each with the time; what libraries say of their
+/// own is told again by the error they return.
 fn start_log() {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).without_time();
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), Level::INFO);

@@ -1,7 +1,7 @@
 //! Masquerading of what this node's pods send out of the cluster, so that answers find back to the node.
 //!
-//! The rules are handed to the node's own programs (its `/usr` is mounted over the container's): nftables, or iptables-legacy
-//! on a kernel whose `nf_tables` has no NAT.
+//! The rules are handed to the node's own programs (its `/usr` is mounted over the container's): nftables, or
+//! iptables-legacy on a kernel whose `nf_tables` has no NAT.
 
 mod legacy;
 mod nftables;
@@ -89,7 +89,7 @@ impl Masquerade {
 }
 
 impl Rules {
-    /// The rules of each family in which this node has pods. Subnets are merged: nft refuses a set of those that overlap.
+    /// The rules of each family in which this node has pods. Subnets are merged: nft refuses a set of overlapping ones.
     fn by_family(&self) -> Vec<FamilyRules> {
         let of = |family, subnets: &[IpNet]| {
             let is_v4 = family == Family::V4;

@@ -13,7 +13,8 @@ use tracing::info;
 
 use crate::nodes::NodesByName;
 
-/// Marks the daemon's routes (`ip route show proto 107`): it never removes another's. Free in iproute2's `rt_protos`; 107 is "k".
+/// Marks the daemon's routes (`ip route show proto 107`): it never removes another's. The number is free in iproute2's
+/// `rt_protos`; in ASCII it is "k".
 const PROTOCOL: RouteProtocol = RouteProtocol::Other(107);
 
 /// Gateways by destination.

@@ -1,4 +1,5 @@
-//! The rules in the words of iptables-legacy: a chain `KINDNET` of the daemon's own per family, filled in one transaction.
+//! The rules in the words of iptables-legacy: a chain `KINDNET` of the daemon's own per family, filled in one
+//! transaction.
 
 use std::fmt::Write as _;
 

@@ -32,7 +32,8 @@ fn families_are_those_in_which_the_node_has_pods() {
     );
 }
 
-/// `pod` 10.244.1.5 — `node` 172.18.0.2 — `other` 172.18.0.3, which has the pod address 10.244.2.5 too; the same in IPv6.
+/// `pod` 10.244.1.5 — `node` 172.18.0.2 — `other` 172.18.0.3, which has the pod address 10.244.2.5 too; likewise in
+/// IPv6.
 struct Network {
     pod: Namespace,
     node: Namespace,
