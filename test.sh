@@ -1,0 +1,72 @@
+#!/bin/bash
+# All tests: style, unit tests, and tests with real clusters on real Docker.
+#
+# Prepares the host as setup.sh does, builds the node image where it is not built yet, and ends the Docker daemon
+# again if it was started here. As root, for clusters need it.
+set -euo pipefail
+
+. "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+. "$repository/scripts/docker.sh"
+
+usage() {
+	cat <<-'END'
+		Usage: ./test.sh [--no-clusters] [--help]
+
+		Runs all tests. What the host lacks is set up first, as ./setup.sh --host-only does.
+
+		  --no-clusters  only what needs no Docker: style and unit tests
+		  --help         this text
+	END
+}
+
+headline() {
+	printf '\n== %s\n' "$*"
+}
+
+style() {
+	headline "style"
+	cargo fmt --all -- --check
+	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
+	# rustls with two providers panics at the first handshake; aws-lc-rs is the one.
+	! cargo tree --locked --quiet --invert ring --edges normal,build --target all 2>/dev/null | grep . ||
+		fail "the crate ring is in the tree: a dependency needs default-features = false"
+	git ls-files -z | xargs -0 grep -lzE '^#!(/usr/bin/env |/bin/)(ba)?sh|^# shellcheck shell' | xargs -0 shellcheck --external-sources
+}
+
+unit() {
+	headline "unit tests"
+	cargo test --quiet --workspace --exclude qbo-e2e --locked
+}
+
+clusters() {
+	headline "node image"
+	"$repository/images/node/build"
+	headline "clusters"
+	cargo build --locked --package qbo-cli --package qbo-server
+	"$repository/e2e/fetch-kind"
+	cargo test --locked --package qbo-e2e -- --test-threads=1
+}
+
+with_clusters=1
+case ${1:-} in
+'') ;;
+--no-clusters) with_clusters=0 ;;
+--help | -h)
+	usage
+	exit
+	;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac
+
+cd "$repository"
+if ((with_clusters)); then
+	((EUID == 0)) || fail "run it as root (clusters need a prepared host), or with --no-clusters"
+	docker_answers || trap docker_stop EXIT
+	"$repository/setup.sh" --host-only
+fi
+style
+unit
+((!with_clusters)) || clusters
