@@ -61,6 +61,10 @@ fn kubelet_files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile
         NodeFile::directory("/var/lib/kubelet/pki", 0o755),
         NodeFile::secret("/etc/kubernetes/kubelet.conf", kubeconfig::kubelet(plan, pki, node)),
     ];
+    files.extend([
+        NodeFile::directory(kubelet::DROP_INS, 0o755),
+        NodeFile::public(&format!("{}/20-containerd.conf", kubelet::DROP_INS), kubelet::DROP_IN),
+    ]);
     if let Some(configuration) = kubelet::instance_configuration(plan) {
         files.push(NodeFile::public("/var/lib/kubelet/instance-config.yaml", configuration));
     }
