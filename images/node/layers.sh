@@ -78,7 +78,7 @@ layer_tools() {
 	layer tools
 }
 
-# image NAME ENTRYPOINT LAYER...
+# image NAME ENTRYPOINT LAYER...: a line for archive.
 image() {
 	local name=$1 config
 	config=$(jq -nc --arg command "$2" '{
@@ -86,12 +86,12 @@ image() {
 		Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 	}')
 	shift 2
-	mkdir -p images
-	"$here/archive" "images/$(basename "${name%:*}").tar" "$name" "$config" "${@/%/.tar}"
+	local fields=("$name" "$config" "${@/%/.tar}")
+	(IFS=$'\t' && echo "${fields[*]}")
 }
 
-# The images kubeadm and the manifests name, under exactly those names. Images that share layers begin with them, since
-# a layer over another one is stored for itself.
+# container_images NAME...: the images kubeadm and the manifests name, under exactly those names. Images that share layers
+# begin with them, since a layer over another one is stored for itself.
 container_images() {
 	local name
 	for name in "$@"; do
@@ -151,7 +151,7 @@ unpack_images() {
 	if ((EUID != 0)); then
 		map=(--map-root-user)
 	fi
-	unshare --mount "${map[@]}" "$containerd/store" node/kind/containerd images/*.tar
+	unshare --mount "${map[@]}" "$containerd/store" node/kind/containerd images.tar
 	kube=$(find node/kind/containerd -path '*/fs/usr/local/bin/kube')
 	mkdir -p node/usr/bin
 	for command in kubeadm kubectl kubelet; do
@@ -161,7 +161,7 @@ unpack_images() {
 
 # make_image: image.tar.zst, for `docker load`.
 make_image() {
-	local names pause
+	local names pause config
 	mkdir base
 	tar -C base -xf "$base/base.tar" ./usr
 	layer_pause
@@ -176,18 +176,19 @@ make_image() {
 		(exec -a kubeadm "$kubernetes/kube" config images list --kubernetes-version "$version")
 		sed -nE 's/^ *image: //p' "$here"/manifests/*.yaml | sort -u
 	)
-	container_images "${names[@]}"
+	container_images "${names[@]}" | "$here/archive" images.tar
 	pause=$(printf '%s\n' "${names[@]}" | grep /pause:)
 
 	node "$pause"
 	unpack_images
 	layer node
-	"$here/archive" image.tar "$image" "$(jq -nc --arg key "$key" --arg version "$version" '{
+	config=$(jq -nc --arg key "$key" --arg version "$version" '{
 		Entrypoint: ["/usr/local/bin/entrypoint", "/sbin/init"],
 		Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"],
 		Labels: {"io.qbo.key": $key, "io.qbo.kubernetes": $version},
 		StopSignal: "SIGRTMIN+3"
-	}')" "$base/base.tar" node.tar
+	}')
+	printf '%s\t%s\t%s\tnode.tar\n' "$image" "$config" "$base/base.tar" | "$here/archive" image.tar
 	zstd -q -T0 image.tar
 	rm image.tar
 }

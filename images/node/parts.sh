@@ -73,7 +73,7 @@ build_containerd() {
 	local release
 	release=$(module_version "$here/containerd" github.com/containerd/containerd/v2)
 	local flags=(
-		-tags no_aufs,no_btrfs,no_devmapper,no_zfs
+		-tags 'no_aufs no_btrfs no_devmapper no_zfs'
 		-ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$release"
 	)
 	go_build "$here/containerd" containerd "${flags[@]}" .
