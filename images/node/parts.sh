@@ -50,7 +50,10 @@ kubernetes_lock() {
 	lock=$cache/lock-$version
 	if [[ ! -d $lock ]]; then
 		step kubernetes "resolving the modules of $version"
-		"$here/kubernetes/lock" "$version" "$work/lock"
+		"$here/kubernetes/lock" "$version" "$work/lock" >"$work/lock.log" 2>&1 || {
+			tail -n 20 "$work/lock.log" >&2
+			fail "the modules of Kubernetes $version cannot be resolved"
+		}
 		mv "$work/lock" "$lock"
 	fi
 }
