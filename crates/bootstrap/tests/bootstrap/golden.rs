@@ -10,8 +10,9 @@ use qbo_bootstrap::{Contents, Pki, cluster_objects, files};
 
 use crate::sample;
 
-const VERSIONS: [&str; 10] = [
-    "v1.20.15", "v1.21.14", "v1.22.17", "v1.23.17", "v1.24.17", "v1.30.14", "v1.31.14", "v1.34.4", "v1.36.1", "v1.37.2",
+const VERSIONS: [&str; 14] = [
+    "v1.20.15", "v1.21.14", "v1.22.17", "v1.23.17", "v1.24.17", "v1.25.16", "v1.27.16", "v1.29.15", "v1.30.14",
+    "v1.31.14", "v1.34.4", "v1.35.1", "v1.36.1", "v1.37.2",
 ];
 
 /// The files without a key or a certificate in them.
