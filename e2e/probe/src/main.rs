@@ -1,0 +1,88 @@
+//! What runs inside pods to see a cluster from there: it answers over HTTP, resolves names and keeps a file.
+//!
+//! One static file without dependencies: it is put into nodes as it is and mounted into pods, so that it runs in any
+//! image, also in one that holds nothing else.
+
+mod dns;
+mod http;
+
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use dns::Resolver;
+
+const USAGE: &str = "Usage: probe serve PORT TEXT       answers every HTTP request with the text
+       probe fetch NAME PORT TIMES  fetches from a name that cluster DNS knows, prints each answer
+       probe resolve NAME           prints the address of a name
+       probe first-answer NAME      asks until DNS answers; writes start and answer (Unix time) to /dev/termination-log
+       probe sleep                  waits to be ended";
+
+/// Between two questions of `first-answer`.
+const PACE: Duration = Duration::from_millis(50);
+/// The longest `first-answer` asks.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell if that is closed.
+            let _ = writeln!(io::stderr(), "probe: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> io::Result<()> {
+    match words {
+        ["serve", port, text] => http::serve(number(port)?, text),
+        ["fetch", name, port, times] => fetch(name, number(port)?, number(times)?),
+        ["resolve", name] => print(&resolve(name)?.to_string()),
+        ["first-answer", name] => first_answer(name),
+        ["sleep"] => loop {
+            std::thread::park();
+        },
+        _ => Err(io::Error::other(USAGE)),
+    }
+}
+
+fn fetch(name: &str, port: u16, times: u16) -> io::Result<()> {
+    let address = SocketAddr::new(resolve(name)?, port);
+    (0..times).try_for_each(|_| print(&http::fetch(address, name)?))
+}
+
+fn resolve(name: &str) -> io::Result<IpAddr> {
+    Resolver::of_pod()?.resolve(name)
+}
+
+/// Asks the same from the first moment on, and says when it began and when it was answered.
+fn first_answer(name: &str) -> io::Result<()> {
+    let (began, deadline) = (unix_time(), Instant::now() + PATIENCE);
+    let resolver = Resolver::of_pod()?;
+    let mut question = Instant::now();
+    while let Err(error) = resolver.ask_once(name, PACE) {
+        if Instant::now() > deadline {
+            return Err(error);
+        }
+        // A refusal comes at once; the pace is the same as without an answer.
+        question += PACE;
+        std::thread::sleep(question.saturating_duration_since(Instant::now()));
+    }
+    std::fs::write("/dev/termination-log", format!("{began:.3} {:.3}", unix_time()))
+}
+
+fn unix_time() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn print(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+fn number(word: &str) -> io::Result<u16> {
+    word.parse().map_err(|_| io::Error::other(format!("'{word}' is no number of 16 bits")))
+}

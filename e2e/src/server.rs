@@ -1,0 +1,138 @@
+//! A qbo-api of one's own: on a free port, with a home directory and a range of networks of its own, ended with its
+//! value.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::programs::Programs;
+
+/// Where no other Docker network is expected, nor any other qbo-api's.
+pub const NETWORK_RANGE: &str = "10.222.0.0/16";
+
+/// For a server to listen, and to undo what runs when it is ended.
+const STARTING: Duration = Duration::from_secs(20);
+const ENDING: Duration = Duration::from_mins(2);
+
+/// How a server is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its range of networks.
+    pub network_range: String,
+    /// Docker's socket where it is not the usual one, as `unix:///var/run/docker.sock`.
+    pub docker: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { network_range: NETWORK_RANGE.into(), docker: None }
+    }
+}
+
+/// A running qbo-api.
+#[derive(Debug)]
+pub struct Server {
+    programs: Programs,
+    process: Child,
+    port: u16,
+    home: TempDir,
+}
+
+impl Server {
+    /// Starts one, and waits until it listens.
+    pub fn start(programs: &Programs, options: &Options) -> Self {
+        Self::start_in(programs, options, tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    /// The same with the home directory of another that has ended.
+    pub fn start_in(programs: &Programs, options: &Options, home: TempDir) -> Self {
+        let mut command = Command::new(&programs.qbo_api);
+        command.args(["--listen", "127.0.0.1:0", "--network-range", &options.network_range]);
+        command.args(options.docker.iter().flat_map(|docker| ["--docker", docker]));
+        command.env("HOME", home.path()).env("RUST_LOG", "info,qbo_server=debug").env("NO_COLOR", "1");
+        let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("qbo-api starts");
+        let log = BufReader::new(process.stderr.take().expect("its standard error is a pipe"));
+        let file = File::options().append(true).create(true).open(log_path(home.path())).expect("its log is written");
+        let (found, listening) = mpsc::channel();
+        std::thread::spawn(move || keep_log(log, file, &found));
+        let Ok(port) = listening.recv_timeout(STARTING) else {
+            let _ = process.kill();
+            let log = std::fs::read_to_string(log_path(home.path())).unwrap_or_default();
+            panic!("qbo-api did not listen within {} s; its log:\n{log}", STARTING.as_secs());
+        };
+        Self { programs: programs.clone(), process, port, home }
+    }
+
+    /// The CLI with these words, for this server.
+    pub fn qbo(&self, words: &str) -> Command {
+        let mut command = Command::new(&self.programs.qbo);
+        command.args(words.split_whitespace()).env("HOME", self.home.path()).env_remove("QBO_UID");
+        command.env("QBO_HOST", "127.0.0.1").env("QBO_PORT", self.port.to_string()).stdin(Stdio::null());
+        command
+    }
+
+    /// The home directory of its user.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log_path(self.home())).unwrap_or_default()
+    }
+
+    /// Ends it the way a crash does, and leaves its home directory.
+    pub fn crash(mut self) -> TempDir {
+        self.process.kill().expect("qbo-api runs");
+        self.process.wait().expect("qbo-api is our child");
+        std::mem::replace(&mut self.home, tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    /// Ends it the way a service manager does.
+    pub fn end(mut self) -> ExitStatus {
+        terminate(&mut self.process)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !matches!(self.process.try_wait(), Ok(Some(_))) {
+            terminate(&mut self.process);
+        }
+    }
+}
+
+fn log_path(home: &Path) -> PathBuf {
+    home.join("qbo-api.log")
+}
+
+/// Keeps what is logged, and tells the port once it is known.
+fn keep_log(log: impl BufRead, mut file: File, found: &mpsc::Sender<u16>) {
+    for line in log.lines().map_while(Result::ok) {
+        // The log is for the eyes of whoever looks into a failure.
+        let _ = writeln!(file, "{line}");
+        let port = line.split_once("listening on ").and_then(|(_, address)| address.rsplit(':').next()?.parse().ok());
+        if let Some(port) = port {
+            // Nobody waits for it a second time.
+            let _ = found.send(port);
+        }
+    }
+}
+
+fn terminate(process: &mut Child) -> ExitStatus {
+    let pid = Pid::from_child(process);
+    // It may have ended by itself.
+    let _ = kill_process(pid, Signal::TERM);
+    crate::wait::until("qbo-api to end", ENDING, || process.try_wait().expect("qbo-api is our child"))
+}
