@@ -34,16 +34,12 @@ impl Addresses {
     }
 
     /// Makes a network of this name in Docker, in the first range that nobody uses.
-    pub async fn create_network(
-        &self,
-        engine: &dyn Engine,
-        name: &str,
-        labels: &Labels,
-    ) -> Result<Ipv4Net, Failure> {
+    pub async fn create_network(&self, engine: &dyn Engine, name: &str, labels: &Labels) -> Result<Ipv4Net, Failure> {
         let _turn = self.turn.lock().await;
         let mut refused = HashSet::new();
         for _ in 0..ATTEMPTS {
-            let mut used: Vec<Ipv4Net> = engine.networks().await?.into_iter().flat_map(|network| network.subnets).collect();
+            let mut used: Vec<Ipv4Net> =
+                engine.networks().await?.into_iter().flat_map(|network| network.subnets).collect();
             used.extend(host_routes().await);
             let subnet = self.choose(&used, &refused)?;
             match engine.create_network(name, subnet, labels).await {

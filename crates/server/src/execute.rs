@@ -5,17 +5,21 @@ mod add_cluster;
 mod add_image;
 mod cancel;
 mod delete_cluster;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod get_cluster;
 mod get_images;
 mod get_nodes;
 mod test_host;
+#[cfg(test)]
+mod tests;
 mod version;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use qbo_api::command::{Command, Selection};
-use tokio::sync::Notify;
 
 use crate::access::Permitted;
 use crate::address::Addresses;
@@ -31,6 +35,7 @@ use crate::executor::Executor;
 use crate::image::Images;
 use crate::operations::{Operations, Running};
 use crate::provision::Kubeconfigs;
+use crate::recovery::LeftOvers;
 use crate::report::Reporter;
 
 /// All that commands work with.
@@ -42,11 +47,11 @@ pub struct Services {
     pub(crate) operations: Arc<Operations>,
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) kubeconfigs: Kubeconfigs,
-    /// Told when something was left behind that is to be removed later.
-    pub(crate) sweep: Arc<Notify>,
+    pub(crate) left_overs: Arc<LeftOvers>,
 }
 
 /// The outward drivers.
+#[derive(Clone)]
 pub struct Drivers {
     /// The container engine.
     pub engine: Arc<dyn Engine>,
@@ -74,15 +79,16 @@ impl Services {
     /// Services over these drivers.
     pub fn new(config: &Config, drivers: Drivers, operations: Arc<Operations>) -> Self {
         let Drivers { engine, kubernetes, builder, registry } = drivers;
+        let left_overs = Arc::<LeftOvers>::default();
         Self {
-            images: Images::new(Arc::clone(&engine), registry, config.image.clone()),
+            images: Images::new(Arc::clone(&engine), registry, config.image.clone(), Arc::clone(&left_overs)),
             engine,
             kubernetes,
             builder,
             operations,
             addresses: Arc::new(Addresses::new(config.network_range)),
             kubeconfigs: Kubeconfigs::new(&config.state_directory),
-            sweep: Arc::default(),
+            left_overs,
         }
     }
 
@@ -92,15 +98,41 @@ impl Services {
         match selection {
             Selection::All => Ok(clusters.into_iter().filter(|cluster| cluster.identity.user == user).collect()),
             Selection::Named(references) => {
-                references.iter().map(|reference| select(&clusters, user, reference).cloned()).collect()
+                let named = references.iter().map(|reference| select(&clusters, user, reference).cloned());
+                let mut named: Vec<Found> = named.collect::<Result<_, Failure>>()?;
+                // One can be named by its name and by its id.
+                let mut seen = HashSet::new();
+                named.retain(|cluster| seen.insert(cluster.identity.id));
+                Ok(named)
             }
+        }
+    }
+}
+
+/// What became of several clusters: a failure names all that failed, where there were others.
+fn together(outcomes: Vec<(String, Result<(), Failure>)>) -> Result<(), Failure> {
+    let alone = outcomes.len() == 1;
+    let failed: Vec<(String, Failure)> =
+        outcomes.into_iter().filter_map(|(name, outcome)| Some((name, outcome.err()?))).collect();
+    match failed.as_slice() {
+        [] => Ok(()),
+        [(_, failure)] if alone => Err(failure.clone()),
+        [(_, first), ..] => {
+            let told: Vec<String> =
+                failed.iter().map(|(name, failure)| format!("{name}: {}", failure.problem)).collect();
+            Err(Failure { problem: told.join("; "), ..first.clone() })
         }
     }
 }
 
 #[async_trait]
 impl Executor for Services {
-    async fn execute(self: Arc<Self>, permitted: Permitted, reporter: Reporter, running: Running) -> Result<(), Failure> {
+    async fn execute(
+        self: Arc<Self>,
+        permitted: Permitted,
+        reporter: Reporter,
+        running: Running,
+    ) -> Result<(), Failure> {
         let user = &permitted.user().email;
         match permitted.command() {
             Command::Version => version::run(&self, &reporter).await,

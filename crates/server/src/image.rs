@@ -13,9 +13,10 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::cluster::LABEL_PROBE;
-use crate::driver::engine::{Engine, Labels, LocalImage, NewContainer};
+use crate::driver::engine::{Engine, EngineFault, Labels, LocalImage, NewContainer};
 use crate::driver::registry::Registry;
 use crate::error::Failure;
+use crate::recovery::LeftOvers;
 
 /// The label by which qbo's own images tell their Kubernetes version.
 const LABEL_KUBERNETES: &str = "io.qbo.kubernetes";
@@ -33,6 +34,7 @@ pub struct Images {
     engine: Arc<dyn Engine>,
     registry: Arc<dyn Registry>,
     configured: Option<ImageReference>,
+    left_overs: Arc<LeftOvers>,
     /// Kubernetes versions by image id: an image of one id never changes.
     versions: Mutex<HashMap<String, KubernetesVersion>>,
     probes: Mutex<HashSet<String>>,
@@ -41,8 +43,14 @@ pub struct Images {
 
 impl Images {
     /// Node images of this engine and registry; `configured` is taken where none is named.
-    pub fn new(engine: Arc<dyn Engine>, registry: Arc<dyn Registry>, configured: Option<ImageReference>) -> Self {
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        registry: Arc<dyn Registry>,
+        configured: Option<ImageReference>,
+        left_overs: Arc<LeftOvers>,
+    ) -> Self {
         Self {
+            left_overs,
             engine,
             registry,
             configured,
@@ -140,6 +148,9 @@ impl Images {
         let read = self.read_version(name, &container).await;
         let removed = self.engine.remove_container(&container).await;
         self.probes.lock().unwrap_or_else(PoisonError::into_inner).remove(&container);
+        if removed.is_err() {
+            self.left_overs.ring();
+        }
         let version = read?.ok_or_else(|| no_kubernetes(name))?;
         removed?;
         Ok(String::from_utf8_lossy(&version).into_owned())
@@ -154,7 +165,12 @@ impl Images {
             labels: Labels::from([(LABEL_PROBE.into(), String::new())]),
             environment: Vec::new(),
         };
-        self.engine.create_container(&probe).await?;
+        let created = self.engine.create_container(&probe).await;
+        created.map_err(|error| match error.cause {
+            // Docker makes no container of an image without a program to start.
+            EngineFault::Refused { status: 400, .. } => no_kubernetes(image),
+            _ => error.into(),
+        })?;
         Ok(self.engine.read_file(container, VERSION_PATH).await?)
     }
 }

@@ -86,12 +86,12 @@ impl Step {
     }
 
     /// Undoes the step, whole or in parts, by the labels that all parts bear.
-    async fn undo(self, context: &Context) -> Result<(), Failure> {
+    async fn undo(self, context: &Context, made: &Made) -> Result<(), Failure> {
         let engine = &*context.engine;
         match self {
             Self::Network => Ok(remove::networks(engine, &context.identity).await?),
             Self::Nodes => Ok(remove::nodes(engine, &context.identity).await?),
-            Self::Finish => context.kubeconfigs.remove(&context.identity.name).await,
+            Self::Finish => finish::undo(context, made).await,
             Self::ControlPlane | Self::Objects | Self::Ready | Self::Dns => Ok(()),
         }
     }
@@ -132,17 +132,23 @@ async fn give_up(context: &Context, made: &Made, begun: &[Step], failure: Failur
         );
         return Failure { cure, ..failure };
     }
+    let mut left = false;
     for step in begun.iter().rev().filter(|step| step.is_undoable()) {
         let running = context.reporter.step(name, "", step.name(), "");
-        match step.undo(context).await {
+        match step.undo(context, made).await {
             Ok(()) => running.undone(),
             Err(trouble) => {
                 running.failed(&trouble.problem);
-                context.sweep.notify_one();
-                let cure = "what was made so far is removed as soon as Docker answers again".to_owned();
-                return Failure { cure, ..failure };
+                // A mark that stays goes with its node.
+                left |= *step != Step::Finish;
             }
         }
+    }
+    if left {
+        context.left_overs.doom(context.identity.id);
+        let promise = "what was made so far is removed as soon as Docker answers again";
+        let cure = if failure.cure.is_empty() { promise.to_owned() } else { format!("{}; {promise}", failure.cure) };
+        return Failure { cure, ..failure };
     }
     failure
 }
@@ -163,3 +169,6 @@ async fn network(context: &Context, made: &mut Made) -> Result<(), Failure> {
 fn internal(error: &dyn std::error::Error) -> Failure {
     Failure::new(Code::INTERNAL, error.to_string(), "")
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,11 +106,12 @@ async fn sweep_cluster(services: &Services, cluster: &Found) -> Result<(), Engin
         return Ok(());
     }
     tracing::info!(cluster = name, user, "removing what an interrupted command left");
-    remove::nodes(&*services.engine, &cluster.identity).await?;
-    remove::networks(&*services.engine, &cluster.identity).await?;
+    // First, since a clean-up finds no more than what the engine holds.
     if let Err(failure) = services.kubeconfigs.remove(name).await {
         tracing::warn!(%failure, "a kubeconfig is left");
     }
+    remove::nodes(&*services.engine, &cluster.identity).await?;
+    remove::networks(&*services.engine, &cluster.identity).await?;
     services.left_overs.lock().remove(id);
     Ok(())
 }

@@ -113,7 +113,12 @@ impl Engine for DockerEngine {
         let containers = listed.map_err(|error| failed("docker GET /containers/json", label, error))?;
         let container = |container: bollard::models::ContainerSummary| Container {
             id: container.id.unwrap_or_default(),
-            name: container.names.unwrap_or_default().first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default(),
+            name: container
+                .names
+                .unwrap_or_default()
+                .first()
+                .map(|name| name.trim_start_matches('/').to_owned())
+                .unwrap_or_default(),
             image: container.image.unwrap_or_default(),
             running: container.state == Some(ContainerSummaryStateEnum::RUNNING),
             labels: container.labels.unwrap_or_default(),
@@ -193,7 +198,8 @@ impl Engine for DockerEngine {
     async fn logs(&self, container: &str, lines: usize) -> Result<String, EngineError> {
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
         let chunks = self.docker().await?.logs(container, Some(options));
-        let logs: Vec<LogOutput> = chunks.try_collect().await.map_err(|error| failed("docker GET /containers/logs", container, error))?;
+        let logs: Vec<LogOutput> =
+            chunks.try_collect().await.map_err(|error| failed("docker GET /containers/logs", container, error))?;
         Ok(logs.into_iter().map(|chunk| String::from_utf8_lossy(&chunk.into_bytes()).into_owned()).collect())
     }
 
@@ -212,7 +218,11 @@ impl Engine for DockerEngine {
     async fn images(&self) -> Result<Vec<LocalImage>, EngineError> {
         let listed = self.docker().await?.list_images(None::<bollard::query_parameters::ListImagesOptions>).await;
         let images = listed.map_err(|error| failed("docker GET /images/json", "", error))?;
-        let image = |image: bollard::models::ImageSummary| LocalImage { id: image.id, names: image.repo_tags, labels: image.labels };
+        let image = |image: bollard::models::ImageSummary| LocalImage {
+            id: image.id,
+            names: image.repo_tags,
+            labels: image.labels,
+        };
         Ok(images.into_iter().map(image).filter(|image| !image.names.is_empty()).collect())
     }
 
@@ -223,9 +233,9 @@ impl Engine for DockerEngine {
         let mut lines = std::pin::pin!(docker.create_image(Some(options), None, None));
         while let Some(line) = lines.next().await {
             let line = line.map_err(|error| match failed(operation, name, error) {
-                EngineError { cause: EngineFault::Refused { message, .. } | EngineFault::NotFound(message), .. } => {
-                    EngineError { operation, subject: name.into(), cause: EngineFault::PullRefused(message) }
-                }
+                EngineError {
+                    cause: EngineFault::Refused { message, .. } | EngineFault::NotFound(message), ..
+                } => EngineError { operation, subject: name.into(), cause: EngineFault::PullRefused(message) },
                 error => error,
             })?;
             if let Some(status) = line.status {
@@ -340,8 +350,14 @@ mod tests {
     fn answers_are_read_as_faults() {
         let fault = |status, message: &str| EngineFault::of_answer(status, message.into());
         assert!(matches!(fault(500, "write /x: no space left on device"), EngineFault::NoRoom(_)));
-        assert!(matches!(fault(403, "Pool overlaps with other one on this address space"), EngineFault::SubnetTaken(_)));
-        assert!(matches!(fault(409, "Conflict. The container name \"/a\" is already in use"), EngineFault::NameTaken(_)));
+        assert!(matches!(
+            fault(403, "Pool overlaps with other one on this address space"),
+            EngineFault::SubnetTaken(_)
+        ));
+        assert!(matches!(
+            fault(409, "Conflict. The container name \"/a\" is already in use"),
+            EngineFault::NameTaken(_)
+        ));
         assert!(matches!(fault(404, "No such image"), EngineFault::NotFound(_)));
         assert!(matches!(fault(500, "x"), EngineFault::Refused { status: 500, .. }));
     }

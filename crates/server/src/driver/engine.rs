@@ -212,7 +212,9 @@ impl From<EngineError> for Failure {
             EngineFault::NameTaken(message) => Self::new(
                 Code::CONFLICT,
                 format!("'{subject}' is taken by something qbo did not make: {message}"),
-                format!("rename or remove it: docker ps -a --filter name={subject}, docker network ls --filter name={subject}"),
+                format!(
+                    "rename or remove it: docker ps -a --filter name={subject}, docker network ls --filter name={subject}"
+                ),
             ),
             EngineFault::SubnetTaken(message) => Self::new(
                 Code::CONFLICT,
@@ -244,9 +246,11 @@ impl From<EngineError> for Failure {
                 format!("this user may not talk to Docker: {message}"),
                 "run qbo-api as root, or as a member of the group docker: usermod -aG docker <user>",
             ),
-            EngineFault::Refused { status, message } => {
-                Self::new(Code::BAD_GATEWAY, format!("Docker answered {status} to {operation} {subject}: {message}"), "")
-            }
+            EngineFault::Refused { status, message } => Self::new(
+                Code::BAD_GATEWAY,
+                format!("Docker answered {status} to {operation} {subject}: {message}"),
+                "",
+            ),
         }
     }
 }

@@ -48,7 +48,9 @@ impl Builder for FakeBuilder {
         if let Some(failure) = &*self.failure.lock().unwrap() {
             return Err(failure.clone());
         }
-        self.engine.hold_image(FakeImage::node(&format!("qbo/node:{version}"), version).with_label("io.qbo.kubernetes", version));
+        self.engine.hold_image(
+            FakeImage::node(&format!("qbo/node:{version}"), version).with_label("io.qbo.kubernetes", version),
+        );
         Ok(())
     }
 }

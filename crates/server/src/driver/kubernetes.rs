@@ -182,10 +182,8 @@ impl KubeApiServer {
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
         let (kind, name, namespace) = (object["kind"].as_str().unwrap_or_default(), text("name"), text("namespace"));
         let failed = |cause: String| KubernetesError { operation: "apply", subject: format!("{kind} {name}"), cause };
-        let types = TypeMeta {
-            api_version: object["apiVersion"].as_str().unwrap_or_default().into(),
-            kind: kind.into(),
-        };
+        let types =
+            TypeMeta { api_version: object["apiVersion"].as_str().unwrap_or_default().into(), kind: kind.into() };
         let version = GroupVersionKind::try_from(&types).map_err(|error| failed(error.to_string()))?;
         let resource = ApiResource::from_gvk(&version);
         let api: Api<DynamicObject> = if namespace.is_empty() {

@@ -110,10 +110,13 @@ mod tests {
             let read = stream.read(&mut request).await.unwrap();
             assert!(request[..read].starts_with(b"GET /v2/repositories/kindest/node/tags?page"));
             let body = match page {
-                0 => format!(r#"{{"next":"{base}/v2/repositories/kindest/node/tags?page=2","results":[{{"name":"v1.37.0"}}]}}"#),
+                0 => format!(
+                    r#"{{"next":"{base}/v2/repositories/kindest/node/tags?page=2","results":[{{"name":"v1.37.0"}}]}}"#
+                ),
                 _ => r#"{"next":null,"results":[{"name":"v1.36.1"}]}"#.to_owned(),
             };
-            let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     }

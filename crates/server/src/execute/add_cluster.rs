@@ -9,9 +9,9 @@ use qbo_api::model::State;
 use qbo_api::name::ClusterName;
 use uuid::Uuid;
 
-use super::Services;
 use super::add_image::ensure;
-use crate::cluster::{Identity, find_all};
+use super::{Services, together};
+use crate::cluster::{Identity, find, find_all};
 use crate::error::Failure;
 use crate::operations::{Claim, Running};
 use crate::provision::{Context, Wishes, create};
@@ -30,7 +30,7 @@ pub(super) async fn run(
     let mut claims = Vec::new();
     for name in &add.names {
         let claim = (user, name.as_str());
-        claims.push(services.operations.claim(claim, State::Creating, reporter.command_line(), running.token())?);
+        claims.push(services.operations.claim(claim, State::Creating, reporter.command_line())?);
     }
     refuse_taken_names(services, user, &add.names).await?;
     refuse_full_disk(services).await?;
@@ -49,17 +49,9 @@ pub(super) async fn run(
     };
     let made = add.names.iter().zip(claims).map(|(name, claim)| {
         let identity = Identity { user: user.into(), name: name.to_string(), id: Uuid::new_v4() };
-        make(services, identity, wishes.clone(), reporter, claim)
+        make(services, identity, wishes.clone(), reporter, running, claim)
     });
-    let failures: Vec<(String, Failure)> = join_all(made).await.into_iter().filter_map(Result::err).collect();
-    match failures.as_slice() {
-        [] => Ok(()),
-        [(_, failure)] if add.names.len() == 1 => Err(failure.clone()),
-        [(_, first), ..] => {
-            let told: Vec<String> = failures.iter().map(|(name, failure)| format!("{name}: {}", failure.problem)).collect();
-            Err(Failure { problem: told.join("; "), ..first.clone() })
-        }
-    }
+    together(join_all(made).await)
 }
 
 async fn make(
@@ -67,8 +59,9 @@ async fn make(
     identity: Identity,
     wishes: Wishes,
     reporter: &Reporter,
+    running: &Running,
     claim: Claim,
-) -> Result<(), (String, Failure)> {
+) -> (String, Result<(), Failure>) {
     let name = identity.name.clone();
     let context = Context {
         identity: identity.clone(),
@@ -78,18 +71,34 @@ async fn make(
         addresses: Arc::clone(&services.addresses),
         kubeconfigs: services.kubeconfigs.clone(),
         reporter: reporter.clone(),
-        token: claim.token().clone(),
-        sweep: Arc::clone(&services.sweep),
+        token: running.token().clone(),
+        left_overs: Arc::clone(&services.left_overs),
     };
-    create(&context).await.map_err(|failure| (name.clone(), failure))?;
-    let found = find_all(&*services.engine).await.map_err(|error| (name.clone(), error.into()))?;
-    if let Some(cluster) = found.iter().find(|cluster| cluster.identity == identity) {
-        reporter.rows(Payload::Clusters(vec![cluster.row(State::Ready)]));
-        let ready = cluster.nodes.iter().map(|node| cluster.node_row(node, State::Ready));
-        reporter.rows(Payload::Nodes(ready.collect()));
+    let outcome = create(&context).await;
+    match &outcome {
+        Ok(()) => tell(services, &identity, reporter).await,
+        Err(_) => {
+            drop(claim);
+            services.left_overs.ring();
+        }
     }
-    reporter.line(format!("kubeconfig: {}", services.kubeconfigs.path(&name).display()));
-    Ok(())
+    (name, outcome)
+}
+
+/// Tells of a cluster that is complete. Where Docker cannot list it just now it is complete all the same.
+async fn tell(services: &Services, identity: &Identity, reporter: &Reporter) {
+    match find(&*services.engine, identity).await {
+        Ok(Some(cluster)) => {
+            reporter.rows(Payload::Clusters(vec![cluster.row(State::Ready)]));
+            let ready = cluster.nodes.iter().map(|node| cluster.node_row(node, State::Ready));
+            reporter.rows(Payload::Nodes(ready.collect()));
+        }
+        Ok(None) => {}
+        Err(error) => {
+            reporter.line(format!("cluster '{}' is complete; its nodes cannot be listed: {error}", identity.name))
+        }
+    }
+    reporter.line(format!("kubeconfig: {}", services.kubeconfigs.path(&identity.name).display()));
 }
 
 /// A name may be taken by a cluster of this user, or by a network that qbo did not make.
@@ -101,7 +110,9 @@ async fn refuse_taken_names(services: &Services, user: &str, names: &[ClusterNam
             return Err(Failure::new(Code::CONFLICT, format!("there is a cluster '{name}' already"), cure));
         }
         if networks.iter().any(|network| network.name == name) {
-            let problem = format!("there is a Docker network '{name}' that is not this user's, and a cluster's network bears its name");
+            let problem = format!(
+                "there is a Docker network '{name}' that is not this user's, and a cluster's network bears its name"
+            );
             let cure = format!("take another name, or remove it: docker network rm {name}");
             return Err(Failure::new(Code::CONFLICT, problem, cure));
         }

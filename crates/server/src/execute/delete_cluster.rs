@@ -1,14 +1,12 @@
-//! `delete cluster`: all of the named exist and are free, or nothing is deleted. A cluster that is being made is
-//! cancelled first.
-
+//! `delete cluster`: all of the named exist and are free, or nothing is deleted.
 
 use futures_util::future::join_all;
 use qbo_api::command::DeleteCluster;
 use qbo_api::message::Payload;
 use qbo_api::model::State;
 
-use super::Services;
-use crate::cluster::Found;
+use super::{Services, together};
+use crate::cluster::{Found, Identity, find};
 use crate::driver::engine::{Engine, EngineError};
 use crate::error::Failure;
 use crate::operations::{Claim, Running};
@@ -22,41 +20,68 @@ pub(super) async fn run(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let clusters = services.select(user, &delete.selection).await?;
     let mut claimed = Vec::new();
-    for cluster in clusters {
-        let key = (user, cluster.identity.name.as_str());
-        let claim = services.operations.claim(key, State::Deleting, reporter.command_line(), running.token())?;
-        claimed.push((cluster, claim));
+    for Found { identity, .. } in services.select(user, &delete.selection).await? {
+        let key = (user, identity.name.as_str());
+        let claim = services.operations.claim(key, State::Deleting, reporter.command_line())?;
+        claimed.push((identity, claim));
     }
-    let deleted = claimed.into_iter().map(|(cluster, claim)| remove(services, cluster, claim, reporter));
-    join_all(deleted).await.into_iter().collect()
-}
-
-async fn remove(services: &Services, cluster: Found, claim: Claim, reporter: &Reporter) -> Result<(), Failure> {
-    let name = &cluster.identity.name;
-    if claim.token().is_cancelled() {
+    // What is half deleted nobody wants back, so a cancel comes too late from here on.
+    if running.token().is_cancelled() {
         return Err(Failure::cancelled());
     }
-    reporter.rows(Payload::Clusters(vec![cluster.row(State::Deleting)]));
-    let step = reporter.step(name, "", "delete", "docker DELETE /containers");
-    let removed = remove_from_engine(&*services.engine, &cluster).await;
-    match removed {
-        Ok(()) => step.done(),
-        Err(error) => {
-            step.failed(&error.to_string());
-            services.sweep.notify_one();
-            return Err(error.into());
-        }
-    }
-    services.kubeconfigs.remove(name).await
+    let deleted = claimed.into_iter().map(|(identity, claim)| delete_one(services, identity, claim, reporter));
+    together(join_all(deleted).await)
 }
 
-/// From the mark on, an interrupted deletion is finished by the next start of the server.
-async fn remove_from_engine(engine: &dyn Engine, cluster: &Found) -> Result<(), EngineError> {
-    if let Some(node) = cluster.control_plane() {
-        Mark::Deleting.write(engine, &node.container.id).await?;
+async fn delete_one(
+    services: &Services,
+    identity: Identity,
+    claim: Claim,
+    reporter: &Reporter,
+) -> (String, Result<(), Failure>) {
+    let step = reporter.step(&identity.name, "", "delete", "docker DELETE /containers");
+    let outcome = remove(services, &identity, reporter).await;
+    match &outcome {
+        Ok(()) => step.done(),
+        Err(failure) => {
+            step.failed(&failure.problem);
+            drop(claim);
+            services.left_overs.ring();
+        }
     }
-    remove::nodes(engine, &cluster.identity).await?;
-    remove::networks(engine, &cluster.identity).await
+    (identity.name, outcome)
+}
+
+async fn remove(services: &Services, identity: &Identity, reporter: &Reporter) -> Result<(), Failure> {
+    let engine = &*services.engine;
+    // Looked for anew: it may have changed before it was claimed.
+    let Some(cluster) = find(engine, identity).await? else { return Ok(()) };
+    reporter.rows(Payload::Clusters(vec![cluster.row(State::Deleting)]));
+    if let Some(node) = cluster.control_plane() {
+        mark(engine, &node.container.id).await?;
+    }
+    // Before what it is about: an interrupted deletion is known by what the engine still holds.
+    let kubeconfig = services.kubeconfigs.remove(&identity.name).await;
+    let removed = async {
+        remove::nodes(engine, identity).await?;
+        remove::networks(engine, identity).await
+    };
+    removed.await.map_err(|error| {
+        services.left_overs.doom(identity.id);
+        Failure { cure: "the rest of it is removed as soon as Docker lets it be".into(), ..error.into() }
+    })?;
+    kubeconfig
+}
+
+/// From the mark on, an interrupted deletion is finished by the clean-up.
+async fn mark(engine: &dyn Engine, control_plane: &str) -> Result<(), EngineError> {
+    match Mark::Deleting.write(engine, control_plane).await {
+        // A full disk must not keep anybody from freeing it.
+        Err(error) if !error.cause.is_absence() => {
+            tracing::warn!(%error, "deleting without a mark");
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }

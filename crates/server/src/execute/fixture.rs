@@ -1,9 +1,12 @@
 //! A server's inside for tests: the services over fake drivers, commands run as the session runs them, and what
 //! they said.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use ipnet::Ipv4Net;
 use qbo_api::message::{Code, Message, Output, Payload, Step, StepState};
 use qbo_api::model::{Cluster, Image, Node, State};
 use tempfile::TempDir;
@@ -17,7 +20,7 @@ use crate::driver::fake::{FakeBuilder, FakeEngine, FakeImage, FakeKubernetes, Fa
 use crate::error::Failure;
 use crate::executor::Executor;
 use crate::mirror::{Feed, Mirrors};
-use crate::operations::{Operations, Running};
+use crate::operations::Running;
 use crate::recovery;
 use crate::report::{Origin, Reporter};
 
@@ -33,8 +36,10 @@ pub(crate) struct Cloud {
     pub(crate) builder: Arc<FakeBuilder>,
     pub(crate) registry: Arc<FakeRegistry>,
     pub(crate) services: Arc<Services>,
-    directory: TempDir,
+    drivers: Drivers,
+    config: Config,
     mirrors: Arc<Mirrors>,
+    _directory: TempDir,
 }
 
 /// A command that has begun.
@@ -57,42 +62,38 @@ pub(crate) struct Ended {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Everything {
     pub(crate) held: Held,
-    pub(crate) kubeconfigs: Vec<String>,
+    pub(crate) kubeconfigs: BTreeSet<String>,
 }
 
 impl Cloud {
     /// A server whose engine holds a node image and nothing else.
     pub(crate) fn new() -> Self {
-        let engine = Arc::new(FakeEngine::default());
-        engine.hold_image(FakeImage::node(IMAGE, "v1.37.0"));
-        Self::over(engine)
+        Self::with_network_range("198.18.0.0/16")
     }
 
-    fn over(engine: Arc<FakeEngine>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let (kubernetes, registry) = (Arc::default(), Arc::default());
+    /// The same with another range for clusters' networks. Usual is one for benchmarks of networks (RFC 2544): whoever
+    /// runs the tests has no route into it.
+    pub(crate) fn with_network_range(range: &str) -> Self {
+        let engine = Arc::new(FakeEngine::default());
+        engine.hold_image(FakeImage::node(IMAGE, "v1.37.0"));
+        let (kubernetes, registry) = (Arc::<FakeKubernetes>::default(), Arc::<FakeRegistry>::default());
         let builder = Arc::new(FakeBuilder::new(&engine));
-        let config = config(directory.path().into());
         let drivers = Drivers {
             engine: Arc::clone(&engine) as _,
             kubernetes: Arc::clone(&kubernetes) as _,
             builder: Arc::clone(&builder) as _,
             registry: Arc::clone(&registry) as _,
         };
-        let services = Arc::new(Services::new(&config, drivers, Arc::default()));
-        Self { engine, kubernetes, builder, registry, services, directory, mirrors: Arc::default() }
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(directory.path().into(), range.parse().unwrap());
+        let services = Arc::new(Services::new(&config, drivers.clone(), Arc::default()));
+        let mirrors = Arc::default();
+        Self { engine, kubernetes, builder, registry, services, drivers, config, mirrors, _directory: directory }
     }
 
     /// The same host after the server was killed and started again: only what it holds outside is left.
     pub(crate) fn restart(&mut self) {
-        let drivers = Drivers {
-            engine: Arc::clone(&self.engine) as _,
-            kubernetes: Arc::clone(&self.kubernetes) as _,
-            builder: Arc::clone(&self.builder) as _,
-            registry: Arc::clone(&self.registry) as _,
-        };
-        let config = config(self.directory.path().into());
-        self.services = Arc::new(Services::new(&config, drivers, Arc::default()));
+        self.services = Arc::new(Services::new(&self.config, self.drivers.clone(), Arc::default()));
     }
 
     /// Begins a command line, as the session does.
@@ -125,23 +126,28 @@ impl Cloud {
         self.run(line).await.outcome.expect_err(line)
     }
 
-    /// Removes left-overs once.
+    /// Removes left-overs, as at start.
     pub(crate) async fn sweep(&self) {
         recovery::sweep(&self.services).await.unwrap();
     }
 
+    /// Removes left-overs where a command called for it.
+    pub(crate) async fn sweep_if_called(&self) {
+        if self.services.left_overs.rung().now_or_never().is_some() {
+            self.sweep().await;
+        }
+    }
+
     /// All that commands can change, as it is now.
     pub(crate) fn everything(&self) -> Everything {
-        let files = std::fs::read_dir(self.directory.path()).unwrap();
-        let mut kubeconfigs: Vec<String> =
-            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        kubeconfigs.sort();
+        let files = std::fs::read_dir(&self.config.state_directory).unwrap();
+        let kubeconfigs = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         Everything { held: self.engine.held(), kubeconfigs }
     }
 
-    /// Where kubeconfigs are.
-    pub(crate) fn directory(&self) -> PathBuf {
-        self.directory.path().into()
+    /// Where a cluster's kubeconfig is.
+    pub(crate) fn kubeconfig(&self, cluster: &str) -> PathBuf {
+        self.services.kubeconfigs.path(cluster)
     }
 
     /// Whether no command and no claim is left.
@@ -225,18 +231,20 @@ impl Ended {
         })
     }
 
-    fn rows<T>(&self, rows: impl Fn(&Payload) -> &[T]) -> impl Iterator<Item = &T> {
-        assert!(self.messages.iter().all(|message| message.envelope.code == Code::CREATED), "the rest the session sends");
+    fn rows<'a, T: 'a>(&'a self, rows: impl Fn(&'a Payload) -> &'a [T]) -> impl Iterator<Item = &'a T> {
+        assert!(
+            self.messages.iter().all(|message| message.envelope.code == Code::CREATED),
+            "the rest the session sends"
+        );
         self.messages.iter().flat_map(move |message| rows(&message.payload))
     }
 }
 
-fn config(state_directory: PathBuf) -> Config {
+fn config(state_directory: PathBuf, network_range: Ipv4Net) -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         docker: String::new(),
-        // For benchmarks of networks (RFC 2544): whoever runs the tests has no route into it.
-        network_range: "198.18.0.0/16".parse().unwrap(),
+        network_range,
         image: None,
         image_builder: PathBuf::new(),
         state_directory,

@@ -37,7 +37,8 @@ async fn kubeconfig(services: &Services, cluster: &Found) -> Result<String, Fail
         Some(node) => services.engine.read_file(&node.container.id, USER_KUBECONFIG_PATH).await?,
         None => None,
     };
-    let missing = || Failure::new(Code::CONFLICT, format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready");
+    let missing =
+        || Failure::new(Code::CONFLICT, format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready");
     file.map(|file| String::from_utf8_lossy(&file).into_owned()).ok_or_else(missing)
 }
 

@@ -18,7 +18,11 @@ pub(super) async fn run(reporter: &Reporter) -> Result<(), Failure> {
     let bad = checks.iter().filter(|check| check.level == qbo_host::Level::Bad).count();
     match bad {
         0 => Ok(()),
-        bad => Err(Failure::new(Code::UNAVAILABLE, format!("{bad} findings are bad for clusters on this host"), "each says its cure")),
+        bad => Err(Failure::new(
+            Code::UNAVAILABLE,
+            format!("{bad} findings are bad for clusters on this host"),
+            "each says its cure",
+        )),
     }
 }
 

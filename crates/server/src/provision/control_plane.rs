@@ -86,9 +86,13 @@ pub(super) async fn await_ready(context: &Context, made: &mut Made) -> Result<()
             running.swap_remove(index).1.done();
         }
     };
-    let waited = context.wait("all nodes to be Ready", READY_LIMIT, made.api_server().await_nodes(&names, &ready)).await;
+    let waited =
+        context.wait("all nodes to be Ready", READY_LIMIT, made.api_server().await_nodes(&names, &ready)).await;
     let missing = running.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     waited.map_err(|failure| {
+        if failure.code == Code::CANCELLED {
+            return failure;
+        }
         let names: Vec<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
         Failure { problem: format!("{} (not Ready: {})", failure.problem, names.join(", ")), ..failure }
     })

@@ -13,7 +13,7 @@ use crate::driver::engine::{Engine, EngineError};
 use crate::error::Failure;
 
 /// Where a control plane keeps the cluster's [`Mark`].
-const STATE_PATH: &str = "/kind/qbo/state";
+pub(super) const STATE_PATH: &str = "/kind/qbo/state";
 /// Where a control plane keeps the kubeconfig for people.
 pub const USER_KUBECONFIG_PATH: &str = "/kind/qbo/kubeconfig";
 
@@ -81,7 +81,8 @@ impl Kubeconfigs {
             use std::io::Write as _;
             use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
-            let mut file = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o600)).tempfile_in(&directory)?;
+            let mut file =
+                tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o600)).tempfile_in(&directory)?;
             file.write_all(kubeconfig.as_bytes())?;
             file.persist(&path)?;
             Ok(())
@@ -118,6 +119,12 @@ pub(super) async fn finish(context: &Context, made: &mut Made) -> Result<(), Fai
     });
     context.checkpoint()?;
     Ok(context.engine.put_archive(made.control_plane(), tar(&files)).await?)
+}
+
+/// Takes back what [`finish`] did. The mark goes first: an undo that is interrupted leaves nothing that looks complete.
+pub(super) async fn undo(context: &Context, made: &Made) -> Result<(), Failure> {
+    let marked = mark(context, made, Mark::Deleting).await;
+    context.kubeconfigs.remove(&context.identity.name).await.and(marked)
 }
 
 /// Marks an unfinished cluster, where it has a control plane to bear the mark.

@@ -51,7 +51,8 @@ async fn create(context: &Context, node: &NodePlan) -> Result<String, Failure> {
 
 async fn fill_and_start(context: &Context, made: &Made, node: &NodePlan, container: &str) -> Result<(), Failure> {
     context.checkpoint()?;
-    let running = context.reporter.step(&context.identity.name, &node.name, "container", "docker POST /containers/start");
+    let running =
+        context.reporter.step(&context.identity.name, &node.name, "container", "docker POST /containers/start");
     let archive = tar(&files(made.plan(), made.pki(), node));
     let outcome = async {
         context.engine.put_archive(container, archive).await?;

@@ -1,9 +1,10 @@
 //! An engine in memory. Names and addresses are as unique, and absent things as absent, as Docker has them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Read;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use ipnet::Ipv4Net;
@@ -42,7 +43,7 @@ pub(crate) struct Held {
 }
 
 /// A container with what was put into it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct FakeContainer {
     pub(crate) container: Container,
     pub(crate) network: String,
@@ -53,7 +54,7 @@ pub(crate) struct FakeContainer {
 }
 
 /// An image with the files that are looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct FakeImage {
     image: LocalImage,
     has_command: bool,
@@ -62,12 +63,7 @@ pub(crate) struct FakeImage {
 
 impl Default for FakeEngine {
     fn default() -> Self {
-        let network = |name: &str| Network {
-            id: id(),
-            name: name.into(),
-            subnets: Vec::new(),
-            labels: Labels::new(),
-        };
+        let network = |name: &str| Network { id: id(), name: name.into(), subnets: Vec::new(), labels: Labels::new() };
         let networks = ["bridge", "host", "none"].map(network);
         let held = Held {
             networks: networks.into_iter().map(|network| (network.id.clone(), network)).collect(),
@@ -273,7 +269,8 @@ impl Engine for FakeEngine {
         let (owned, path) = (container.to_owned(), path.to_owned());
         let subject = format!("{container} {path}");
         // Neither a container nor a file that is absent is an error.
-        let read = move |held: &mut Held| Ok(held.container(&owned).ok().and_then(|found| found.files.get(&path).cloned()));
+        let read =
+            move |held: &mut Held| Ok(held.container(&owned).ok().and_then(|found| found.files.get(&path).cloned()));
         self.call("read_file", &subject, read).await
     }
 
@@ -429,7 +426,10 @@ impl FakeImage {
     pub(crate) fn node(name: &str, version: &str) -> Self {
         Self::other(name)
             .with_file("/kind/version", version)
-            .with_file("/kind/manifests/default-cni.yaml", "apiVersion: apps/v1\nkind: DaemonSet\nmetadata:\n  name: kindnet\n")
+            .with_file(
+                "/kind/manifests/default-cni.yaml",
+                "apiVersion: apps/v1\nkind: DaemonSet\nmetadata:\n  name: kindnet\n",
+            )
             .with_file(
                 "/kind/manifests/default-storage.yaml",
                 "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata:\n  name: standard\n",
@@ -463,6 +463,21 @@ impl FakeImage {
     pub(crate) fn with_label(mut self, name: &str, value: &str) -> Self {
         self.image.labels.insert(name.into(), value.into());
         self
+    }
+}
+
+/// Without the contents of its files.
+impl fmt::Debug for FakeContainer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Container { name, running, .. } = &self.container;
+        let state = if *running { "running" } else { "created" };
+        write!(formatter, "{name} ({state}, {} files)", self.files.len())
+    }
+}
+
+impl fmt::Debug for FakeImage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.image.names.join(", "))
     }
 }
 

@@ -87,7 +87,8 @@ impl ApiServer for FakeApiServer {
     async fn apply(&self, objects: &[Value]) -> Result<(), KubernetesError> {
         self.shared.pass(Stage::Apply).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let names = objects.iter().map(|object| format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"])));
+        let names =
+            objects.iter().map(|object| format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"])));
         self.shared.applied.lock().unwrap().extend(names);
         Ok(())
     }
