@@ -239,6 +239,14 @@ impl fmt::Display for Source {
 }
 
 #[cfg(test)]
+impl Config {
+    /// Of a host where nothing is configured.
+    pub(crate) fn local() -> Self {
+        Self::read(&|_| None, None).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -258,7 +266,7 @@ mod tests {
 
     #[test]
     fn without_anything_it_is_the_local_server() {
-        let config = read(&[], &[]).unwrap();
+        let config = Config::local();
         assert_eq!(config.address(), "127.0.0.1:9601");
         assert_eq!(config.sources(), "the default");
         assert!(config.is_local() && config.token.is_none());

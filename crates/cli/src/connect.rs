@@ -240,3 +240,52 @@ impl From<ConnectError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+    use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request as Upgrade, Response};
+
+    use super::*;
+
+    /// Both ends of a channel; time stands still while anything can go on.
+    async fn channel() -> (Connection<DuplexStream>, WebSocketStream<DuplexStream>) {
+        let (ours, theirs) = duplex(4096);
+        #[expect(clippy::result_large_err, reason = "the type is the library's")]
+        let name = |_: &Upgrade, mut response: Response| -> Result<Response, ErrorResponse> {
+            response.headers_mut().insert(CONNECTION_HEADER, HeaderValue::from_static("7"));
+            Ok(response)
+        };
+        let config = Config::local();
+        let (ours, theirs) =
+            tokio::join!(Connection::upgrade(ours, &config), tokio_tungstenite::accept_hdr_async(theirs, name));
+        (ours.unwrap(), theirs.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_asked_and_then_given_up() {
+        let (mut connection, mut server) = channel().await;
+        let begin = Instant::now();
+        let (received, question) = tokio::join!(connection.receive(), async {
+            // Read but never answered: an answer is sent with the next read.
+            server.next().await.unwrap().unwrap()
+        });
+        assert!(matches!(question, Message::Ping(_)), "{question:?}");
+        let failure = Failure::from(received.unwrap_err());
+        assert!(failure.problem.ends_with("no sign of life for 40 s"), "{}", failure.problem);
+        assert_eq!(begin.elapsed(), 2 * PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_may_be_silent_for_long() {
+        let (mut connection, mut server) = channel().await;
+        let text = format!(r#"{{"code":200,"wsi":"7","command_id":"{}"}}"#, Uuid::nil());
+        let (received, ()) = tokio::join!(connection.receive(), async {
+            for _ in 0..10 {
+                assert!(matches!(server.next().await, Some(Ok(Message::Ping(_)))));
+            }
+            server.send(Message::text(text.clone())).await.unwrap();
+        });
+        assert_eq!(received.unwrap().text.as_str(), text);
+    }
+}

@@ -140,8 +140,8 @@ impl Session<'_> {
 
     fn ask(&mut self) -> Result<(), Failure> {
         self.printer.pause()?;
-        // The question ends in a blank, not in a line: the answer stands behind it.
-        let question = format!("Cancel '{}'? [y/N]  (Ctrl-C again leaves it running) ", short(self.command));
+        // It begins over the ^C of the terminal, and ends in a blank: the answer stands behind it.
+        let question = format!("\rCancel '{}'? [y/N]  (Ctrl-C again leaves it running) ", short(self.command));
         let _ = io::stderr().write_all(question.as_bytes());
         Ok(())
     }

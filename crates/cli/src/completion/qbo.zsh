@@ -4,11 +4,10 @@
 
 _qbo() {
     local -a candidates
-    local line
-    while IFS= read -r line; do
+    local word meaning
+    while IFS=$'\t' read -r word meaning; do
         # _describe takes word:meaning, so a colon in the word is escaped.
-        line=${line//:/\\:}
-        candidates+=("${line/$'\t'/:}")
+        candidates+=("${word//:/\\:}${meaning:+:$meaning}")
     done < <("${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)
     _describe qbo candidates
 }

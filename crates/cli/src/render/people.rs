@@ -238,7 +238,7 @@ mod tests {
         people.end(true).unwrap();
         let text = people.screen.text();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "   0.1s ✓ alex              network                     0.1s");
+        assert_eq!(lines[0], "   0.1s ✓ alex              network                                     0.1s");
         assert_eq!(lines[1], "Ready: alex (0.0s)");
         assert_eq!(lines.last(), Some(&"  qbo get nodes alex"));
     }

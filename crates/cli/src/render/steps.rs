@@ -7,10 +7,10 @@ use qbo_api::message::{Step, StepState};
 
 use super::style::{Colour, Paint};
 
-/// Of the column that says where: `control-<8 hex>` fits, longer names shift their own line only.
+/// Of the column that says where, to begin with: `control-<8 hex>` fits.
 const PLACE: usize = 16;
-/// Of the column that says what.
-const WHAT: usize = 24;
+/// Of the column that says what: with the rest it fits a terminal of 80 columns.
+const WHAT: usize = 40;
 /// What stands around these two: times, mark and blanks, and the last column, which terminals fill only to wrap.
 const FRAME: usize = 21;
 /// On a terminal that leaves less to say what is done, there is no picture.
@@ -26,6 +26,8 @@ pub(crate) struct Steps {
     running: Vec<Running>,
     /// Whether the command works on more than one object, so that each line says on which.
     several: bool,
+    /// Of the column that says where: the widest so far.
+    place: usize,
     paint: Paint,
 }
 
@@ -39,11 +41,12 @@ struct Running {
 impl Steps {
     /// Of a command that works on one object, or on several.
     pub(crate) fn new(several: bool, paint: Paint) -> Self {
-        Self { running: Vec::new(), several, paint }
+        Self { running: Vec::new(), several, place: PLACE, paint }
     }
 
     /// Takes a report; gives the line that stays, where the step has ended.
     pub(crate) fn take(&mut self, step: &Step, now: Instant) -> Option<String> {
+        self.place = self.place.max(self.place(step).chars().count());
         let same = |other: &Step| (&other.object, &other.node, &other.step) == (&step.object, &step.node, &step.step);
         let found = self.running.iter().position(|running| same(&running.step));
         let (colour, mark) = match step.state {
@@ -90,8 +93,7 @@ impl Steps {
                 what = format!("{what}: {}", detail(&running.step));
             }
             // A line that wraps would be two when the picture is replaced.
-            let place = self.place(&running.step).chars().count().max(PLACE);
-            let room = columns.checked_sub(FRAME + place).filter(|room| *room >= NARROW)?;
+            let room = columns.checked_sub(FRAME + self.place).filter(|room| *room >= NARROW)?;
             let what: String = what.chars().take(room).collect();
             let turn = (running.step.duration + age.as_secs_f64()) * 10.0;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time since the start")]
@@ -106,9 +108,9 @@ impl Steps {
     }
 
     fn line(&self, step: &Step, (colour, mark): (Colour, &str), (what, width): (&str, usize), age: Duration) -> String {
-        let age = age.as_secs_f64();
+        let (age, place) = (age.as_secs_f64(), self.place);
         format!(
-            "{} {} {:<PLACE$}  {what:<width$} {}",
+            "{} {} {:<place$}  {what:<width$} {}",
             self.paint.paint(Colour::Dim, &format!("{:>7}", seconds(step.elapsed + age))),
             self.paint.paint(colour, mark),
             self.place(step),
@@ -168,7 +170,7 @@ mod tests {
         assert_eq!(steps.take(&step("", "network", StepState::Started, (0.0, 0.0), ""), now), None);
         assert_eq!(
             steps.take(&step("", "network", StepState::Done, (0.1, 0.1), "done"), now).unwrap(),
-            "   0.1s ✓ alex              network                     0.1s"
+            "   0.1s ✓ alex              network                                     0.1s"
         );
         steps.take(&step(control, "boot", StepState::Started, (0.2, 0.0), ""), now);
         steps.take(&step("node-77aa88bb.localhost", "boot", StepState::Started, (0.3, 0.0), ""), now);
@@ -177,17 +179,17 @@ mod tests {
         assert_eq!(
             steps.picture(later, SIZE),
             [
-                "   1.2s ⠋ control-1a2b3c4d  boot: systemd runs          1.0s",
-                "   1.3s ⠋ node-77aa88bb     boot                        1.0s",
+                "   1.2s ⠋ control-1a2b3c4d  boot: systemd runs                          1.0s",
+                "   1.3s ⠋ node-77aa88bb     boot                                        1.0s",
             ]
         );
         assert_eq!(
             steps.take(&step(control, "boot", StepState::Failed, (61.0, 60.8), "no such image"), later).unwrap(),
-            "  1m01s ✗ control-1a2b3c4d  boot: no such image        1m00s"
+            "  1m01s ✗ control-1a2b3c4d  boot: no such image                        1m00s"
         );
         assert_eq!(
             steps.take(&step("", "network", StepState::Undone, (61.0, 0.2), "undone"), later).unwrap(),
-            "  1m01s ↶ alex              network: undone             0.2s"
+            "  1m01s ↶ alex              network: undone                             0.2s"
         );
         assert!(!steps.is_empty());
     }
@@ -197,7 +199,7 @@ mod tests {
         let mut steps = Steps::new(true, Paint(false));
         let line =
             steps.take(&step("node-77aa88bb.localhost", "join", StepState::Done, (9.0, 1.0), ""), Instant::now());
-        assert_eq!(line.unwrap(), "   9.0s ✓ alex/node-77aa88bb  join                        1.0s");
+        assert_eq!(line.unwrap(), "   9.0s ✓ alex/node-77aa88bb  join                                        1.0s");
     }
 
     #[test]
