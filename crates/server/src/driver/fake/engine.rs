@@ -28,6 +28,7 @@ pub(crate) struct FakeEngine {
     executed: Mutex<Option<Executed>>,
     root_directory: Mutex<String>,
     hung: Notify,
+    carried_out: Notify,
 }
 
 /// All that an engine holds.
@@ -77,6 +78,7 @@ impl Default for FakeEngine {
             executed: Mutex::default(),
             root_directory: Mutex::new("/".into()),
             hung: Notify::new(),
+            carried_out: Notify::new(),
         }
     }
 }
@@ -97,10 +99,9 @@ impl FakeEngine {
         self.ledger.lock().unwrap().troubles.insert(call, trouble);
     }
 
-    /// Something goes wrong with the next call.
-    pub(crate) fn trouble_next(&self, trouble: Trouble) {
-        let next = self.ledger.lock().unwrap().calls.len();
-        self.trouble(next, trouble);
+    /// Something goes wrong with the first call from now on that begins like this.
+    pub(crate) fn trouble_with(&self, call: &str, trouble: Trouble) {
+        self.ledger.lock().unwrap().named.push((call.into(), trouble));
     }
 
     /// The engine does not answer any more.
@@ -116,6 +117,11 @@ impl FakeEngine {
     /// Waits until a call hangs.
     pub(crate) async fn hung(&self) {
         self.hung.notified().await;
+    }
+
+    /// Waits until a call is carried out, unless one was since this was last waited for.
+    pub(crate) async fn carried_out(&self) {
+        self.carried_out.notified().await;
     }
 
     /// Carries out what is late.
@@ -138,6 +144,11 @@ impl FakeEngine {
     /// Gives this host an image.
     pub(crate) fn hold_image(&self, image: FakeImage) {
         self.lock().hold_image(image);
+    }
+
+    /// Takes all images from this host.
+    pub(crate) fn drop_images(&self) {
+        self.lock().images.clear();
     }
 
     /// Gives the registry an image.
@@ -198,7 +209,14 @@ impl FakeEngine {
                 self.hung.notify_one();
                 std::future::pending().await
             }
+            Some(Trouble::Waits(answer)) => {
+                let outcome = self.carry_out(effect);
+                self.hung.notify_one();
+                answer.notified().await;
+                outcome
+            }
         };
+        self.carried_out.notify_one();
         tokio::task::yield_now().await;
         outcome.map_err(|cause| EngineError { operation, subject: subject.into(), cause })
     }
@@ -322,11 +340,6 @@ impl Engine for FakeEngine {
 }
 
 impl Held {
-    /// The containers' names.
-    pub(crate) fn container_names(&self) -> Vec<&str> {
-        self.containers.values().map(|container| container.container.name.as_str()).collect()
-    }
-
     fn create_network(&mut self, name: &str, subnet: Ipv4Net, labels: &Labels) -> Result<String, EngineFault> {
         if self.networks.values().any(|network| network.name == name) {
             return Err(EngineFault::NameTaken(format!("network with name {name} already exists")));

@@ -1,6 +1,9 @@
 //! What goes wrong with calls of the fake engine, and the log of those calls.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 use crate::driver::engine::EngineFault;
 
@@ -16,6 +19,8 @@ pub(crate) enum Trouble {
     Vanishes(Moment),
     /// It is never answered.
     Hangs(Moment),
+    /// It is carried out, and answered only when somebody says so.
+    Waits(Arc<Notify>),
     /// Something else happens when it begins; the call itself goes well.
     Meanwhile(Box<dyn FnOnce() + Send>),
 }
@@ -41,6 +46,8 @@ pub(super) struct Ledger {
     pub(super) calls: Vec<String>,
     /// By the index of the call.
     pub(super) troubles: HashMap<usize, Trouble>,
+    /// By the beginning of the call.
+    pub(super) named: Vec<(String, Trouble)>,
     /// The engine does not answer.
     pub(super) gone: bool,
     /// Effects of calls whose [`Moment`] is late.
@@ -50,8 +57,11 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Writes a call down and tells what goes wrong with it.
     pub(super) fn begin(&mut self, operation: &str, subject: &str) -> Option<Trouble> {
-        let trouble = self.troubles.remove(&self.calls.len());
-        self.calls.push(format!("{operation} {subject}"));
+        let call = format!("{operation} {subject}");
+        let named = self.named.iter().position(|(name, _)| call.starts_with(name));
+        let named = named.map(|index| self.named.remove(index).1);
+        let trouble = self.troubles.remove(&self.calls.len()).or(named);
+        self.calls.push(call);
         match trouble {
             _ if self.gone => Some(Trouble::Fails(absent())),
             Some(Trouble::Vanishes(moment)) => {
