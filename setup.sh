@@ -18,10 +18,9 @@ original_path=$PATH
 . "$repository/scripts/api.sh"
 . "$repository/scripts/cluster.sh"
 
+# These change what belongs to the host; the others any user can do who may use Docker.
 host_steps=(packages toolchains limits cgroups runtime docker)
 qbo_steps=(build image api)
-# Steps that change what belongs to the host; the others work for any user who may use Docker.
-root_steps=(packages limits cgroups runtime docker)
 
 usage() {
 	cat <<-'END'
@@ -74,16 +73,19 @@ apply() {
 	done
 }
 
-# Somebody without root's rights: ends with 1 unless nothing is missing.
+# Somebody without root's rights goes on where nothing is missing, and is told what else.
 require_prepared_host() {
 	local missing
-	missing=$(plan "${root_steps[@]}")
+	missing=$(plan "${host_steps[@]}")
 	[[ -n $missing ]] || return 0
-	build_apply
-	qbo test host || true
-	say "" "Only root can:"
+	say "Only root can:"
 	bullets "$missing"
-	say "All of it, as root: $repository/setup.sh --host-only"
+	say "All of it, as root: $repository/setup.sh --host-only" ""
+	toolchains_require
+	if command -v cc >/dev/null; then
+		build_apply
+		qbo test host || true
+	fi
 	exit 1
 }
 
@@ -125,10 +127,10 @@ exec 9>"$run_directory/setup.lock"
 flock --nonblock 9 || fail "another setup.sh is at work"
 
 image_decide
-toolchains_require
 if ((EUID != 0)); then
 	require_prepared_host
 fi
+toolchains_require
 show_plan "${steps[@]}"
 apply "${steps[@]}"
 [[ " ${steps[*]} " != *" cluster "* ]] || show_result

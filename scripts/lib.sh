@@ -20,8 +20,9 @@ fi
 # Where rustup and Go's own archive put themselves, and where the binaries of set-up go.
 PATH=$HOME/.cargo/bin:/usr/local/go/bin:$binary_directory:$PATH:/usr/sbin:/sbin
 
+# One line for each argument.
 say() {
-	printf '%s\n' "$*"
+	printf '%s\n' "$@"
 }
 
 warn() {

@@ -26,7 +26,10 @@ runtime_active() {
 
 runtime_plan() {
 	capabilities_lack || return 0
-	build_plan_of qbo-runc "$runtime_directory"
+	# One that is there serves whoever cannot replace it.
+	if ((EUID == 0)) || [[ ! -x $runtime_directory/qbo-runc ]]; then
+		build_plan_of qbo-runc "$runtime_directory"
+	fi
 	runtime_configured ||
 		say "make $runtime_directory/qbo-runc Docker's default runtime ($docker_configuration): a capability is missing here"
 }

@@ -42,13 +42,17 @@ toolchains_missing() {
 	! image_needs_build || is_enough "$(go_found)" "$go_wanted" || say "Go $go_wanted https://go.dev/doc/install golang-go"
 }
 
+# toolchain_is_offered WANTED PACKAGES
+toolchain_is_offered() {
+	is_enough "$(debian_offers "${2%% *}")" "$1"
+}
+
 # Ends here, before anything is changed, where a tool chain has to come from elsewhere: that is not decided quietly.
 toolchains_require() {
 	local name wanted source packages absent=
 	while read -r name wanted source packages; do
-		if ! is_enough "$(debian_offers "${packages%% *}")" "$wanted"; then
-			absent+="$name $wanted or newer is needed, and no configured Debian archive has it: install it as $source tells"$'\n'
-		fi
+		toolchain_is_offered "$wanted" "$packages" ||
+			absent+="$name $wanted or newer is needed, and no configured Debian archive has it: install it as $source tells, "
 	done < <(toolchains_missing)
 	[[ -z $absent ]] || fail "${absent}then run this again"
 }
@@ -56,7 +60,8 @@ toolchains_require() {
 toolchains_plan() {
 	local name wanted source packages
 	while read -r name wanted source packages; do
-		say "install $name $wanted or newer: Debian packages $packages"
+		! toolchain_is_offered "$wanted" "$packages" ||
+			say "install $name $wanted or newer: Debian packages $packages"
 	done < <(toolchains_missing)
 }
 
