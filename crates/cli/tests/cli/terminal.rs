@@ -16,8 +16,8 @@ struct Terminal {
     child: Child,
     keys: ChildStdin,
     screen: ChildStdout,
-    /// All that was written so far.
-    text: String,
+    /// All that was written so far; a read may end within a character.
+    written: Vec<u8>,
 }
 
 impl Terminal {
@@ -28,7 +28,7 @@ impl Terminal {
         command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).stdin(Stdio::piped());
         let mut child = command.spawn().expect("script(1), of Debian's essential package bsdutils");
         let (keys, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, keys, screen, text: String::new() }
+        Self { child, keys, screen, written: Vec::new() }
     }
 
     async fn press(&mut self, keys: &str) {
@@ -37,23 +37,27 @@ impl Terminal {
 
     /// Waits until this is on the screen.
     async fn shows(&mut self, wanted: &str) {
-        while !self.text.contains(wanted) {
-            assert!(self.read().await > 0, "'{wanted}' is not on the screen:\n{}", self.text);
+        while !self.text().contains(wanted) {
+            assert!(self.read().await > 0, "'{wanted}' is not on the screen:\n{}", self.text());
         }
     }
 
     async fn read(&mut self) -> usize {
         let mut bytes = [0; 4096];
         let read = timeout(LIMIT, self.screen.read(&mut bytes)).await;
-        let length = read.unwrap_or_else(|_| panic!("nothing more is shown after:\n{}", self.text)).unwrap();
-        self.text.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        let length = read.unwrap_or_else(|_| panic!("nothing more is shown after:\n{}", self.text())).unwrap();
+        self.written.extend_from_slice(&bytes[..length]);
         length
     }
 
     /// Waits for the end; gives the exit code and all that was shown.
     async fn ended(mut self) -> (Option<i32>, String) {
         while self.read().await > 0 {}
-        (timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().code(), self.text)
+        (timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().code(), self.text())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.written).into_owned()
     }
 }
 
@@ -141,7 +145,7 @@ async fn a_question_answered_with_no_goes_on() {
     terminal.shows("boot").await;
     terminal.press("\x03").await;
     terminal.shows("leaves it running").await;
-    terminal.text.clear();
+    terminal.written.clear();
     terminal.press("n\n").await;
     terminal.shows("boot").await;
     answered.send(()).unwrap();
