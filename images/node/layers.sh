@@ -152,6 +152,8 @@ unpack_images() {
 		map=(--map-root-user)
 	fi
 	unshare --mount "${map[@]}" "$containerd/store" node/kind/containerd images.tar
+	# Left by overlayfs in a user namespace, where tar may not read it.
+	rmdir node/kind/containerd/*/snapshots/*/work/work 2>/dev/null || true
 	kube=$(find node/kind/containerd -path '*/fs/usr/local/bin/kube')
 	mkdir -p node/usr/bin
 	for command in kubeadm kubectl kubelet; do
