@@ -59,30 +59,34 @@ async fn main() -> anyhow::Result<()> {
         .inspect_image(&arguments.image)
         .await
         .with_context(|| format!("Docker does not hold {}", arguments.image))?;
-    let programs = Programs::build(&arguments.profile);
+    let programs = Programs::find(&arguments.profile);
     let observer = Observer { docker, probe: std::fs::read(programs::probe())? };
     let server = Server::start(&programs, &Options::default());
     let tools = Tools::new(&server, programs::kind(), arguments.image.clone())?;
 
-    let contenders: Vec<Contender> =
-        arguments.only.map_or_else(|| Contender::value_variants().to_vec(), |only| vec![only]);
-    let mut report = Report::default();
-    for round in 1..=arguments.rounds {
-        for &nodes in &arguments.nodes {
-            for &contender in &contenders {
-                let (times, steps) = Box::pin(measure(&tools, &observer, contender, nodes)).await?;
-                say(&format!("round {round}: {contender} {nodes}: {times}"))?;
-                report.add(contender, nodes, times, steps);
-            }
-        }
-    }
+    let measured = Box::pin(measure_all(&arguments, &tools, &observer)).await;
     tools.clean_up(&observer.docker).await?;
-    let tables = report.markdown(&arguments.nodes);
+    let tables = measured?.markdown(&arguments.nodes);
     say(&tables)?;
     if arguments.only.is_none() {
         report::write(&programs::repository().join("bench/README.md"), &tables)?;
     }
     Ok(())
+}
+
+async fn measure_all(arguments: &Arguments, tools: &Tools<'_>, observer: &Observer) -> anyhow::Result<Report> {
+    let contenders = arguments.only.map_or_else(|| Contender::value_variants().to_vec(), |only| vec![only]);
+    let mut report = Report::default();
+    for round in 1..=arguments.rounds {
+        for &nodes in &arguments.nodes {
+            for &contender in &contenders {
+                let (times, steps) = Box::pin(measure(tools, observer, contender, nodes)).await?;
+                say(&format!("round {round}, {contender}, nodes {nodes}: {times}"))?;
+                report.add(contender, nodes, times, steps);
+            }
+        }
+    }
+    Ok(report)
 }
 
 /// Makes a cluster, watches it come up, and removes it.

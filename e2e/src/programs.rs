@@ -1,11 +1,13 @@
 //! The programs that tests and benchmarks start: built from this tree when they are first asked for, so that
-//! nothing out of date is ever looked at.
+//! nothing out of date is looked at unless it is asked for.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+/// Names a directory with qbo's programs where those are to be looked at, as after an installation.
+const DIRECTORY: &str = "QBO_PROGRAMS";
 /// Of the host, for programs that run where no library is: in pods of any image.
 const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -19,8 +21,16 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds them with this profile of cargo.
-    pub fn build(profile: &str) -> Self {
+    /// Those of the directory that `QBO_PROGRAMS` names, else those of this tree, built with this profile of cargo.
+    pub fn find(profile: &str) -> Self {
+        if let Some(directory) = std::env::var_os(DIRECTORY) {
+            let named = |name: &str| {
+                let path = Path::new(&directory).join(name);
+                assert!(path.is_file(), "{DIRECTORY} names a directory without {name}: {}", path.display());
+                path
+            };
+            return Self { qbo: named("qbo"), qbo_api: named("qbo-api") };
+        }
         let built = cargo(&["-p", "qbo-cli", "-p", "qbo-server", "--bins", "--profile", profile], "");
         let named = |name: &str| {
             let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));

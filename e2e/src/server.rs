@@ -1,6 +1,7 @@
 //! A qbo-api of one's own: on a free port, with a home directory and a range of networks of its own, ended with its
 //! value.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::cli::{Ended, Running};
 use crate::programs::Programs;
 
 /// Where no other Docker network is expected, nor any other qbo-api's.
@@ -27,11 +29,22 @@ pub struct Options {
     pub network_range: String,
     /// Docker's socket where it is not the usual one, as `unix:///var/run/docker.sock`.
     pub docker: Option<String>,
+    /// The words before the commands that start it and the CLI, where they run in namespaces other than ours.
+    pub enter: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { network_range: NETWORK_RANGE.into(), docker: None }
+        Self { network_range: NETWORK_RANGE.into(), docker: None, enter: Vec::new() }
+    }
+}
+
+impl Options {
+    fn command(&self, program: &Path) -> Command {
+        let mut words = self.enter.iter().map(OsStr::new).chain([program.as_os_str()]);
+        let mut command = Command::new(words.next().expect("the program is one of them"));
+        command.args(words);
+        command
     }
 }
 
@@ -39,6 +52,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Server {
     programs: Programs,
+    options: Options,
     process: Child,
     port: u16,
     home: TempDir,
@@ -52,7 +66,7 @@ impl Server {
 
     /// The same with the home directory of another that has ended.
     pub fn start_in(programs: &Programs, options: &Options, home: TempDir) -> Self {
-        let mut command = Command::new(&programs.qbo_api);
+        let mut command = options.command(&programs.qbo_api);
         command.args(["--listen", "127.0.0.1:0", "--network-range", &options.network_range]);
         command.args(options.docker.iter().flat_map(|docker| ["--docker", docker]));
         command.env("HOME", home.path()).env("RUST_LOG", "info,qbo_server=debug").env("NO_COLOR", "1");
@@ -66,15 +80,35 @@ impl Server {
             let log = std::fs::read_to_string(log_path(home.path())).unwrap_or_default();
             panic!("qbo-api did not listen within {} s; its log:\n{log}", STARTING.as_secs());
         };
-        Self { programs: programs.clone(), process, port, home }
+        Self { programs: programs.clone(), options: options.clone(), process, port, home }
     }
 
     /// The CLI with these words, for this server.
     pub fn qbo(&self, words: &str) -> Command {
-        let mut command = Command::new(&self.programs.qbo);
+        let mut command = self.options.command(&self.programs.qbo);
         command.args(words.split_whitespace()).env("HOME", self.home.path()).env_remove("QBO_UID");
         command.env("QBO_HOST", "127.0.0.1").env("QBO_PORT", self.port.to_string()).stdin(Stdio::null());
         command
+    }
+
+    /// Runs the CLI to its end.
+    #[track_caller]
+    pub fn run(&self, words: &str) -> Ended {
+        Running::start(self.qbo(words)).end()
+    }
+
+    /// Runs the CLI for something that is to be done.
+    #[track_caller]
+    pub fn done(&self, words: &str) -> Ended {
+        let ended = self.run(words);
+        ended.assert_done();
+        ended
+    }
+
+    /// Runs the CLI for something that the server is to refuse, with this exit code, code and these words.
+    #[track_caller]
+    pub fn refuses(&self, words: &str, exit: i32, code: u16, said: &str) {
+        self.run(words).assert_failed(exit, code, said);
     }
 
     /// The home directory of its user.
@@ -130,9 +164,10 @@ fn keep_log(log: impl BufRead, mut file: File, found: &mpsc::Sender<u16>) {
     }
 }
 
-fn terminate(process: &mut Child) -> ExitStatus {
+/// Asks a process to end, and waits until it has.
+pub(crate) fn terminate(process: &mut Child) -> ExitStatus {
     let pid = Pid::from_child(process);
     // It may have ended by itself.
     let _ = kill_process(pid, Signal::TERM);
-    crate::wait::until("qbo-api to end", ENDING, || process.try_wait().expect("qbo-api is our child"))
+    crate::wait::until("a process to end", ENDING, || process.try_wait().expect("it is our child"))
 }

@@ -17,7 +17,8 @@ const USAGE: &str = "Usage: probe serve PORT TEXT       answers every HTTP reque
        probe fetch NAME PORT TIMES  fetches from a name that cluster DNS knows, prints each answer
        probe resolve NAME           prints the address of a name
        probe first-answer NAME      asks until DNS answers; writes start and answer (Unix time) to /dev/termination-log
-       probe sleep                  waits to be ended";
+       probe write FILE TEXT        writes a file
+       probe read FILE              prints a file";
 
 /// Between two questions of `first-answer`.
 const PACE: Duration = Duration::from_millis(50);
@@ -43,9 +44,8 @@ fn run(words: &[&str]) -> io::Result<()> {
         ["fetch", name, port, times] => fetch(name, number(port)?, number(times)?),
         ["resolve", name] => print(&resolve(name)?.to_string()),
         ["first-answer", name] => first_answer(name),
-        ["sleep"] => loop {
-            std::thread::park();
-        },
+        ["write", file, text] => std::fs::write(file, text),
+        ["read", file] => print(&std::fs::read_to_string(file)?),
         _ => Err(io::Error::other(USAGE)),
     }
 }

@@ -1,0 +1,75 @@
+//! Docker through its own client.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A Docker.
+#[derive(Debug, Clone, Default)]
+pub struct Docker {
+    /// Its socket where it is not the usual one.
+    host: Option<String>,
+}
+
+/// All that Docker holds, by id and name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory {
+    containers: BTreeSet<String>,
+    networks: BTreeSet<String>,
+    volumes: BTreeSet<String>,
+    images: BTreeSet<String>,
+}
+
+impl Docker {
+    /// The one at this socket.
+    pub fn at(host: &str) -> Self {
+        Self { host: Some(host.into()) }
+    }
+
+    /// What a command prints; it must succeed.
+    #[track_caller]
+    pub fn run(&self, words: &[&str]) -> String {
+        self.attempt(words).unwrap_or_else(|said| panic!("docker {}: {said}", words.join(" ")))
+    }
+
+    /// What a command prints, or what it says on standard error.
+    pub fn attempt(&self, words: &[&str]) -> Result<String, String> {
+        let output = self.command(words).stdin(Stdio::null()).output().expect("docker starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// The client with these words.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("docker");
+        command.args(words).envs(self.host.iter().map(|host| ("DOCKER_HOST", host)));
+        command
+    }
+
+    /// All that it holds.
+    pub fn inventory(&self) -> Inventory {
+        let list = |words: &[&str]| self.run(words).lines().map(str::to_owned).collect();
+        Inventory {
+            containers: list(&["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"]),
+            networks: list(&["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"]),
+            volumes: list(&["volume", "ls", "--format", "{{.Name}}"]),
+            images: list(&["image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]),
+        }
+    }
+
+    /// The names of the containers with this label.
+    pub fn labelled(&self, label: &str) -> Vec<String> {
+        let filter = format!("label={label}");
+        let names = self.run(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
+        names.lines().map(str::to_owned).collect()
+    }
+
+    /// Puts a file into containers, as a directory of their own file system may be mounted into pods.
+    pub fn copy_in(&self, file: &Path, containers: &[String], path: &str) {
+        let directory = Path::new(path).parent().and_then(Path::to_str).expect("an absolute path");
+        for container in containers {
+            self.run(&["exec", container, "mkdir", "-p", directory]);
+            self.run(&["cp", file.to_str().expect("a path of UTF-8"), &format!("{container}:{path}")]);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Kubernetes through its own client, as the node image holds it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::docker::Docker;
+use crate::wait;
+
+/// For pods to do what they are for, on a busy machine.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// The client, for one cluster.
+#[derive(Debug, Clone)]
+pub struct Kubectl {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+impl Kubectl {
+    /// Takes the client out of the image.
+    pub fn fetch(docker: &Docker, image: &str, directory: &Path) -> PathBuf {
+        let program = directory.join("kubectl");
+        let container = docker.run(&["create", image]);
+        let copied = docker.attempt(&[
+            "cp",
+            "--follow-link",
+            &format!("{container}:/usr/bin/kubectl"),
+            program.to_str().expect("a path of UTF-8"),
+        ]);
+        docker.run(&["rm", "--volumes", &container]);
+        copied.expect("the node image holds kubectl");
+        program
+    }
+
+    /// The client with this kubeconfig.
+    pub fn new(program: &Path, kubeconfig: &Path) -> Self {
+        Self { program: program.into(), kubeconfig: kubeconfig.into() }
+    }
+
+    /// What a command prints; it must succeed.
+    #[track_caller]
+    pub fn run(&self, words: &[&str]) -> String {
+        self.attempt(words).unwrap_or_else(|said| panic!("kubectl {}: {said}", words.join(" ")))
+    }
+
+    /// What a command prints, or what it says on standard error.
+    pub fn attempt(&self, words: &[&str]) -> Result<String, String> {
+        let mut command = Command::new(&self.program);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args(["--request-timeout", "30s"]).args(words);
+        let output = command.stdin(Stdio::null()).output().expect("kubectl starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// An object, or a list of them.
+    #[track_caller]
+    pub fn get(&self, words: &[&str]) -> Value {
+        let text = self.run(&[&["get", "--output", "json"], words].concat());
+        serde_json::from_str(&text).expect("kubectl prints JSON")
+    }
+
+    /// Creates what a manifest says.
+    #[track_caller]
+    pub fn create(&self, manifest: &str) {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), manifest).expect("a temporary file is written");
+        self.run(&["create", "--filename", file.path().to_str().expect("a path of UTF-8")]);
+    }
+
+    /// Waits until a pod has ended well, and returns what it printed.
+    #[track_caller]
+    pub fn await_output(&self, pod: &str) -> String {
+        let phase = wait::until(&format!("pod {pod} to end"), LIMIT, || {
+            let phase = self.get(&["pod", pod])["status"]["phase"].as_str().unwrap_or_default().to_owned();
+            ["Succeeded", "Failed"].contains(&phase.as_str()).then_some(phase)
+        });
+        let output = self.run(&["logs", pod]);
+        assert_eq!(phase, "Succeeded", "pod {pod} says: {output}");
+        output
+    }
+
+    /// Waits until all nodes are Ready, and returns their names.
+    #[track_caller]
+    pub fn await_ready(&self, count: usize) -> Vec<String> {
+        wait::until(&format!("{count} nodes to be Ready"), LIMIT, || {
+            let nodes = self.attempt(&["get", "nodes", "--output", "json"]).ok()?;
+            let nodes: Value = serde_json::from_str(&nodes).expect("kubectl prints JSON");
+            let nodes = nodes["items"].as_array().expect("a list");
+            let ready = nodes.iter().filter(|node| is_ready(node));
+            let names: Vec<String> = ready.map(|node| name(node).to_owned()).collect();
+            (names.len() == count).then_some(names)
+        })
+    }
+
+    /// An image that every node holds, whatever its version: for pods that bring what they run.
+    #[track_caller]
+    pub fn any_image(&self) -> String {
+        let nodes = self.get(&["nodes"]);
+        let images = nodes["items"][0]["status"]["images"].as_array().expect("a node tells its images").iter();
+        let mut names = images.filter_map(|image| image["names"].as_array()).flatten().filter_map(Value::as_str);
+        names.find(|name| name.starts_with("registry.k8s.io/pause:")).expect("every node holds pause").to_owned()
+    }
+}
+
+/// The name of an object.
+pub fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().expect("every object has a name")
+}
+
+/// Whether a node is Ready.
+pub fn is_ready(node: &Value) -> bool {
+    let conditions = node["status"]["conditions"].as_array();
+    conditions.is_some_and(|conditions| {
+        conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+    })
+}

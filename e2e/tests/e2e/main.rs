@@ -1,0 +1,14 @@
+//! qbo on real Docker, with the real node image: every test starts a qbo-api of its own, drives it through the real
+//! CLI, and compares what Docker holds before and after, to the last volume.
+//!
+//! Run them one after the other, `cargo test -p qbo-e2e -- --test-threads=1`: each asks much of the host, and what
+//! another makes meanwhile looks like something left behind. The node image must be there (`images/node/build`);
+//! `QBO_NODE_IMAGE` names another one. Where something is missing they fail.
+
+mod compatibility;
+mod failure;
+mod interruption;
+mod life;
+mod refusal;
+mod scene;
+mod workload;

@@ -1,0 +1,151 @@
+//! Where a test takes place: a Docker, and a qbo-api of its own. At the end nothing may be left of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use qbo_e2e::docker::{Docker, Inventory};
+use qbo_e2e::kubectl::Kubectl;
+use qbo_e2e::programs::{self, Programs};
+use qbo_e2e::server::{Options, Server};
+use qbo_e2e::wait;
+
+/// Of the names of all clusters and networks of the tests.
+const PREFIX: &str = "qbo-e2e-";
+/// The last of a node's log that is shown where a test fails.
+const LOG_LINES: &str = "30";
+
+/// Docker, a server, and what was there before.
+pub(crate) struct Scene {
+    pub(crate) docker: Docker,
+    /// None while it is down.
+    server: Option<Server>,
+    options: Options,
+    before: Inventory,
+}
+
+impl Scene {
+    /// A server on this machine's Docker.
+    pub(crate) fn new() -> Self {
+        Self::with(Docker::default(), Options::default())
+    }
+
+    /// A server as wished for; `docker` is the one it is told of.
+    pub(crate) fn with(docker: Docker, options: Options) -> Self {
+        assert!(
+            docker.attempt(&["image", "inspect", image()]).is_ok(),
+            "Docker does not hold {}: make it with images/node/build, or name another: QBO_NODE_IMAGE",
+            image()
+        );
+        let before = docker.inventory();
+        let server = Server::start(programs(), &options);
+        Self { docker, server: Some(server), options, before }
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    /// Kills the server, runs something while it is down, and starts it again on the same home directory.
+    pub(crate) fn crash_server(&mut self, meanwhile: impl FnOnce(&Docker)) {
+        let home = self.server.take().expect("the server runs").crash();
+        meanwhile(&self.docker);
+        self.server = Some(Server::start_in(programs(), &self.options, home));
+    }
+
+    /// kubectl with the kubeconfig that qbo wrote for a cluster.
+    pub(crate) fn kubectl(&self, cluster: &str) -> Kubectl {
+        Kubectl::new(kubectl(), &self.kubeconfig(cluster))
+    }
+
+    /// Where qbo writes a cluster's kubeconfig.
+    pub(crate) fn kubeconfig(&self, cluster: &str) -> PathBuf {
+        self.server().home().join(".qbo").join(format!("{cluster}.conf"))
+    }
+
+    /// The containers of a cluster.
+    pub(crate) fn nodes(&self, cluster: &str) -> Vec<String> {
+        self.docker.labelled(&format!("io.qbo.cluster={cluster}"))
+    }
+
+    /// Docker holds what it held before, and `~/.qbo` nothing but the server's lock.
+    #[track_caller]
+    pub(crate) fn assert_clean(&self) {
+        assert_eq!(self.docker.inventory(), self.before, "Docker is not as before");
+        assert_eq!(self.state_directory(), ["api.lock"], "~/.qbo is not as before");
+    }
+
+    /// The same, for what the server does on its own.
+    #[track_caller]
+    pub(crate) fn await_clean(&self) {
+        wait::until("the server to clean up", std::time::Duration::from_mins(2), || {
+            (self.docker.inventory() == self.before && self.state_directory() == ["api.lock"]).then_some(())
+        });
+    }
+
+    fn state_directory(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.server().home().join(".qbo")).expect("the state directory is there");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Says what there is to say of a failed test, and removes what it left: what bears a name of the tests.
+    #[expect(clippy::print_stderr, reason = "a failed test says why")]
+    fn tell_and_remove(&self, server: &Server) {
+        let log = server.log();
+        let tail: Vec<&str> = log.lines().rev().take(40).collect();
+        eprintln!("the end of qbo-api's log:");
+        tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+        let list = |words: &[&str]| self.docker.attempt(words).unwrap_or_default();
+        let containers = list(&["ps", "--all", "--format", "{{.Label \"io.qbo.cluster\"}} {{.Names}}"]);
+        for container in containers.lines().filter(|line| line.starts_with(PREFIX)) {
+            let name = container.split(' ').nth(1).unwrap_or_default();
+            let log = self.docker.attempt(&["logs", "--tail", LOG_LINES, name]).unwrap_or_else(|error| error);
+            eprintln!("the end of the log of {container}:\n{log}");
+            let _ = self.docker.attempt(&["rm", "--force", "--volumes", name]);
+        }
+        for network in list(&["network", "ls", "--format", "{{.Name}}"]).lines().filter(|name| name.starts_with(PREFIX))
+        {
+            let _ = self.docker.attempt(&["network", "rm", network]);
+        }
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(server) = self.server.take()
+        {
+            self.tell_and_remove(&server);
+        }
+    }
+}
+
+/// An `add cluster` with these words, of the image of the tests.
+pub(crate) fn add(words: &str) -> String {
+    format!("add cluster {words} -i {}", image())
+}
+
+/// The node image of the tests.
+pub(crate) fn image() -> &'static str {
+    static IMAGE: OnceLock<String> = OnceLock::new();
+    IMAGE.get_or_init(|| std::env::var("QBO_NODE_IMAGE").unwrap_or_else(|_| "qbo/node:v1.37.2".into()))
+}
+
+/// What runs inside pods.
+pub(crate) fn probe() -> &'static Path {
+    static PROBE: OnceLock<PathBuf> = OnceLock::new();
+    PROBE.get_or_init(programs::probe)
+}
+
+/// The node image's kubectl.
+pub(crate) fn kubectl() -> &'static Path {
+    static KUBECTL: OnceLock<PathBuf> = OnceLock::new();
+    KUBECTL.get_or_init(|| Kubectl::fetch(&Docker::default(), image(), Path::new(env!("CARGO_TARGET_TMPDIR"))))
+}
+
+fn programs() -> &'static Programs {
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    PROGRAMS.get_or_init(|| Programs::find("dev"))
+}
