@@ -1,7 +1,7 @@
 //! The files of a node, all of them: with these in place a container needs to be started, nothing else.
 
 use crate::pki::Credential;
-use crate::{ClusterPlan, NodePlan, Pki, cni, kubeadm, kubeconfig, kubelet};
+use crate::{ClusterPlan, NodePlan, Pki, cni, kubeadm_configuration, kubeconfig, kubelet};
 
 const PKI: &str = "/etc/kubernetes/pki";
 
@@ -47,7 +47,7 @@ pub fn files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
         files.extend(component_files(plan, pki, node));
         files.extend([
             NodeFile::directory("/kind", 0o755),
-            NodeFile::public(kubeadm::PATH, kubeadm::configuration(plan, node)),
+            kubeadm_configuration(plan, node),
         ]);
     }
     files
@@ -133,11 +133,11 @@ fn component_files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFi
 }
 
 impl NodeFile {
-    fn public(path: &str, contents: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn public(path: &str, contents: impl AsRef<[u8]>) -> Self {
         Self::file(path, 0o644, contents)
     }
 
-    fn secret(path: &str, contents: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn secret(path: &str, contents: impl AsRef<[u8]>) -> Self {
         Self::file(path, 0o600, contents)
     }
 
@@ -145,7 +145,7 @@ impl NodeFile {
         Self { path: path.to_owned(), mode, contents: Contents::File(contents.as_ref().to_vec()) }
     }
 
-    fn directory(path: &str, mode: u32) -> Self {
+    pub(crate) fn directory(path: &str, mode: u32) -> Self {
         Self { path: path.to_owned(), mode, contents: Contents::Directory }
     }
 

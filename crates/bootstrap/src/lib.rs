@@ -11,6 +11,7 @@
 
 mod addons;
 mod archive;
+mod blueprint;
 mod cni;
 mod files;
 mod kubeadm;
@@ -27,6 +28,7 @@ mod yaml;
 
 pub use addons::{AddonsError, addons, prints_addons};
 pub use archive::tar;
+pub use blueprint::{Blueprint, BlueprintError, kubeadm_configuration};
 pub use files::{Contents, NodeFile, files};
 pub use kubeconfig::{bootstrap_kubeconfig, context_name, user_kubeconfig};
 pub use manifest::{ManifestError, image_manifest};

@@ -55,7 +55,7 @@ impl Addresses {
     }
 
     fn choose(&self, used: &[Ipv4Net], refused: &HashSet<Ipv4Net>) -> Result<Ipv4Net, Failure> {
-        let free = |subnet: &Ipv4Net| !refused.contains(subnet) && !used.iter().any(|other| overlap(subnet, other));
+        let free = |subnet: &Ipv4Net| !refused.contains(subnet) && !used.iter().any(|other| overlap(*subnet, *other));
         self.range.subnets(PREFIX_LENGTH).into_iter().flatten().find(free).ok_or_else(|| self.exhausted())
     }
 
@@ -73,8 +73,8 @@ pub fn node_addresses(subnet: Ipv4Net) -> impl Iterator<Item = Ipv4Addr> {
     subnet.hosts().skip(RESERVED)
 }
 
-fn overlap(left: &Ipv4Net, right: &Ipv4Net) -> bool {
-    left.contains(right) || right.contains(left)
+fn overlap(left: Ipv4Net, right: Ipv4Net) -> bool {
+    left.contains(&right) || right.contains(&left)
 }
 
 /// Where the host itself has routes to; the default route is no reason not to use a range.
@@ -83,7 +83,7 @@ async fn host_routes() -> Vec<Ipv4Net> {
     parse_routes(&table)
 }
 
-/// Reads `/proc/net/route`: destination and mask are hexadecimal in the host's byte order (proc_net(5)).
+/// Reads `/proc/net/route`: destination and mask are hexadecimal in the host's byte order (`proc_net(5)`).
 fn parse_routes(table: &str) -> Vec<Ipv4Net> {
     let route = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();

@@ -25,6 +25,8 @@ pub const LABEL_ROLE: &str = "io.qbo.role";
 pub const LABEL_DOMAIN: &str = "io.qbo.domain";
 /// The node's fixed address; Docker itself tells it only of running containers.
 pub const LABEL_ADDRESS: &str = "io.qbo.address";
+/// Which server made it: its state directory. Several servers may share a Docker.
+pub const LABEL_SERVER: &str = "io.qbo.server";
 /// On a container that was made only to look into its image.
 pub const LABEL_PROBE: &str = "io.qbo.probe";
 
@@ -174,8 +176,8 @@ pub fn select<'a>(clusters: &'a [Found], user: &str, reference: &ClusterReferenc
     let own = || clusters.iter().filter(|cluster| cluster.identity.user == user);
     let matching = |cluster: &&Found| reference.matches(&cluster.identity.name, &cluster.identity.id.to_string());
     // A name counts before an id that begins alike.
-    let named = own().find(|cluster| cluster.identity.name == reference.as_str());
-    named.or_else(|| own().find(matching)).ok_or_else(|| {
+    let exact = own().find(|cluster| cluster.identity.name == reference.as_str());
+    exact.or_else(|| own().find(matching)).ok_or_else(|| {
         let names: Vec<&str> = own().map(|cluster| cluster.identity.name.as_str()).take(10).collect();
         let cure = match names.as_slice() {
             [] => "there is none yet; make one: qbo add cluster <name>".to_owned(),
@@ -198,5 +200,66 @@ fn role_name(role: Role) -> &'static str {
     match role {
         Role::ControlPlane => CONTROL_PLANE,
         Role::Worker => WORKER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::engine::NewContainer;
+    use crate::driver::fake::{FakeEngine, FakeImage};
+
+    fn identity(user: &str, name: &str, id: u128) -> Identity {
+        Identity { user: user.into(), name: name.into(), id: Uuid::from_u128(id) }
+    }
+
+    /// Makes a node, or something that only looks like one.
+    fn make(engine: &FakeEngine, name: &str, labels: Labels) {
+        let (image, network, address) = ("node".into(), "none".into(), Ipv4Addr::UNSPECIFIED);
+        let environment = Vec::new();
+        engine.hold_container(&NewContainer { name: name.into(), image, network, address, labels, environment });
+    }
+
+    #[tokio::test]
+    async fn clusters_are_grouped_by_id_and_their_control_planes_come_first() {
+        let engine = FakeEngine::default();
+        engine.hold_image(FakeImage::other("node"));
+        let (alex, sam) = (identity("alex", "dev", 1), identity("sam", "dev", 2));
+        let domain = Domain::default();
+        let labels = |of: &Identity, role| of.node_labels(role, [10, 201, 0, 10].into(), &domain);
+        make(&engine, "a-worker", labels(&alex, Role::Worker));
+        make(&engine, "z-control", labels(&alex, Role::ControlPlane));
+        make(&engine, "other", labels(&sam, Role::ControlPlane));
+        make(&engine, "not-ours", Labels::from([(LABEL_CLUSTER_ID.into(), "1".into())]));
+        engine.create_network("dev", "10.201.0.0/24".parse().unwrap(), &alex.labels()).await.unwrap();
+        let found = find_all(&engine).await.unwrap();
+        let names = |cluster: &Found| cluster.nodes.iter().map(|node| node.container.name.clone()).collect::<Vec<_>>();
+        let [first, second] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(
+            (&first.identity, names(first), first.networks.len()),
+            (&alex, vec!["z-control".into(), "a-worker".into()], 1)
+        );
+        assert_eq!((&second.identity, names(second), second.networks.len()), (&sam, vec!["other".into()], 0));
+        assert_eq!(first.row(State::Ready).address, "https://10.201.0.10:6443");
+        assert_eq!(find(&engine, &sam).await.unwrap().unwrap().identity, sam);
+        assert!(find(&engine, &identity("sam", "dev", 3)).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_reference_is_to_a_name_before_an_id_and_to_ones_own_alone() {
+        let found = |identity| Found { identity, networks: Vec::new(), nodes: Vec::new() };
+        let clusters = [
+            found(identity("alex", "dev", 0x0123_4567 << 96)),
+            found(identity("alex", "01234567", 2)),
+            found(identity("sam", "prod", 3)),
+        ];
+        let select = |reference: &str| {
+            let found = select(&clusters, "alex", &reference.parse().unwrap());
+            found.map(|cluster| cluster.identity.name.clone()).map_err(|failure| failure.line())
+        };
+        assert_eq!(select("dev").unwrap(), "dev");
+        assert_eq!(select("01234567").unwrap(), "01234567");
+        assert_eq!(select("01234567-0000").unwrap(), "dev");
+        assert_eq!(select("prod").unwrap_err(), "there is no cluster 'prod'; there is: dev, 01234567");
     }
 }

@@ -171,6 +171,12 @@ struct File {
 }
 
 impl Config {
+    /// Who this server is among those that share a Docker: its state directory, which [`crate::instance`] grants to one.
+    pub fn server(&self) -> String {
+        let directory = self.state_directory.canonicalize();
+        directory.as_ref().unwrap_or(&self.state_directory).display().to_string()
+    }
+
     /// Reads `api.json` and joins it with the command line.
     pub fn load(arguments: Arguments) -> Result<Self, ConfigError> {
         if !arguments.insecure && !arguments.listen.ip().to_canonical().is_loopback() {

@@ -67,7 +67,7 @@ impl Drivers {
     /// The real ones; nothing is connected yet.
     pub fn connect(config: &Config) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            engine: Arc::new(DockerEngine::new(&config.docker, config.runtime)),
+            engine: Arc::new(DockerEngine::new(&config.docker, config.runtime, config.server())),
             kubernetes: Arc::new(KubeDriver),
             builder: Arc::new(ScriptBuilder::new(&config.image_builder)),
             registry: Arc::new(DockerHub::new(&config.registry.hostname, &config.registry.user)?),

@@ -1,33 +1,42 @@
 //! Node images: which one to take, and which Kubernetes is in it.
 
 use std::collections::{HashMap, HashSet};
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ipnet::Ipv4Net;
 use qbo_api::image::ImageReference;
 use qbo_api::message::Code;
 use qbo_api::model::Image;
-use qbo_bootstrap::KubernetesVersion;
+use qbo_bootstrap::{
+    Blueprint, ClusterPlan, Contents, KubernetesVersion, NodeFile, kubeadm_configuration, prints_addons, tar,
+};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::cluster::LABEL_PROBE;
-use crate::driver::engine::{Engine, EngineFault, Labels, LocalImage, NewContainer};
+use crate::cluster::Identity;
+use crate::driver::engine::{Engine, LocalImage};
 use crate::driver::registry::Registry;
 use crate::error::Failure;
+use crate::kubeadm;
+use crate::provision::Wishes;
 use crate::recovery::LeftOvers;
 
 /// The label by which qbo's own images tell their Kubernetes version.
 const LABEL_KUBERNETES: &str = "io.qbo.kubernetes";
 /// Where every node image tells it.
 const VERSION_PATH: &str = "/kind/version";
+/// Manifests of every node image.
+const CNI_MANIFEST: &str = "/kind/manifests/default-cni.yaml";
+const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
+/// Where a cluster's network would be, for a plan of which only a sample is taken.
+const SAMPLE_SUBNET: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(192, 0, 2, 0), 24);
 /// The image taken from a registry where no other is wished for.
 const REGISTRY_TAG: &str = "v1.37.0";
 /// qbo's own image, as it is named without a registry.
 const OWN_REPOSITORY: &str = "qbo/node";
 /// How long an answer to whether the registry answers is believed.
-const ANSWER_LIFETIME: Duration = Duration::from_secs(600);
+const ANSWER_LIFETIME: Duration = Duration::from_mins(10);
 
 /// What is known about node images.
 pub struct Images {
@@ -37,6 +46,8 @@ pub struct Images {
     left_overs: Arc<LeftOvers>,
     /// Kubernetes versions by image id: an image of one id never changes.
     versions: Mutex<HashMap<String, KubernetesVersion>>,
+    /// What images contribute, by image id and kubeadm's configuration.
+    blueprints: Mutex<HashMap<(String, Vec<u8>), Arc<OnceCell<Arc<Blueprint>>>>>,
     probes: Mutex<HashSet<String>>,
     registry_answers: Mutex<(Instant, Arc<OnceCell<bool>>)>,
 }
@@ -55,6 +66,7 @@ impl Images {
             registry,
             configured,
             versions: Mutex::default(),
+            blueprints: Mutex::default(),
             probes: Mutex::default(),
             registry_answers: Mutex::new((Instant::now(), Arc::default())),
         }
@@ -141,37 +153,84 @@ impl Images {
         Ok(rows)
     }
 
-    /// Reads the version out of the image, by a container that is never started.
+    /// Reads the version out of the image.
     async fn look_into(&self, name: &str) -> Result<String, Failure> {
-        let container = format!("qbo-probe-{}", Uuid::new_v4().simple());
-        self.probes.lock().unwrap_or_else(PoisonError::into_inner).insert(container.clone());
-        let read = self.read_version(name, &container).await;
-        let removed = self.engine.remove_container(&container).await;
-        self.probes.lock().unwrap_or_else(PoisonError::into_inner).remove(&container);
+        let read = async |probe: &str| self.read(name, probe, VERSION_PATH).await;
+        self.probe(name, read).await.map_err(|failure| match failure.code {
+            Code::UNPROCESSABLE => no_kubernetes(name),
+            _ => failure,
+        })
+    }
+
+    /// What an image contributes to a cluster of this plan; its kubeadm is asked once for all plans that differ in names
+    /// and addresses only.
+    pub async fn blueprint(&self, wishes: &Wishes, image: &LocalImage) -> Result<Arc<Blueprint>, Failure> {
+        let nobody = Identity { user: String::new(), name: String::new(), id: Uuid::nil() };
+        let sample = wishes.plan(&nobody, SAMPLE_SUBNET)?.sample();
+        let name = &wishes.image;
+        let configuration = kubeadm_configuration(&sample, &sample.nodes[0]);
+        let cell = {
+            let key = (image.id.clone(), tar(std::slice::from_ref(&configuration)));
+            let mut blueprints = self.blueprints.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(blueprints.entry(key).or_default())
+        };
+        let draw = || self.probe(name, async |probe: &str| self.draw(name, probe, &sample, &configuration).await);
+        cell.get_or_try_init(async || draw().await.map(Arc::new)).await.cloned()
+    }
+
+    /// Lets the image's kubeadm write what it writes for the sample.
+    async fn draw(
+        &self,
+        image: &str,
+        probe: &str,
+        sample: &ClusterPlan,
+        configuration: &NodeFile,
+    ) -> Result<Blueprint, Failure> {
+        let engine = &*self.engine;
+        let directory = NodeFile { path: "/kind".into(), mode: 0o755, contents: Contents::Directory };
+        engine.put_archive(probe, tar(&[directory, configuration.clone()])).await?;
+        engine.start_container(probe).await?;
+        kubeadm::run(engine, probe, kubeadm::STATIC_PODS).await?;
+        let mut static_pods = Vec::new();
+        for name in kubeadm::STATIC_POD_FILES {
+            let text = self.read(image, probe, &format!("/etc/kubernetes/manifests/{name}")).await?;
+            static_pods.push((name.to_owned(), text));
+        }
+        let addons = match prints_addons(&sample.kubernetes) {
+            true => Some(kubeadm::run(engine, probe, kubeadm::PRINT_ADDONS).await?),
+            false => None,
+        };
+        let cni = self.read(image, probe, CNI_MANIFEST).await?;
+        let storage = self.read(image, probe, STORAGE_MANIFEST).await?;
+        Ok(Blueprint { static_pods, addons, cni, storage })
+    }
+
+    /// Reads a text file that every node image has.
+    async fn read(&self, image: &str, probe: &str, path: &str) -> Result<String, Failure> {
+        let file = self.engine.read_file(probe, path).await?;
+        let missing = || {
+            let cure = "use a kindest/node image or one built like it; qbo get images lists them";
+            Failure::new(Code::UNPROCESSABLE, format!("image '{image}' has no {path}"), cure)
+        };
+        file.map(|file| String::from_utf8_lossy(&file).into_owned()).ok_or_else(missing)
+    }
+
+    /// Looks into an image by means of a container that is removed afterwards.
+    async fn probe<T>(&self, image: &str, look: impl AsyncFnOnce(&str) -> Result<T, Failure>) -> Result<T, Failure> {
+        let name = format!("qbo-probe-{}", Uuid::new_v4().simple());
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+        let looked = match self.engine.create_probe(&name, image).await {
+            Ok(_) => look(&name).await,
+            Err(error) => Err(error.into()),
+        };
+        let removed = self.engine.remove_container(&name).await;
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
         if removed.is_err() {
             self.left_overs.ring();
         }
-        let version = read?.ok_or_else(|| no_kubernetes(name))?;
+        let found = looked?;
         removed?;
-        Ok(String::from_utf8_lossy(&version).into_owned())
-    }
-
-    async fn read_version(&self, image: &str, container: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let probe = NewContainer {
-            name: container.into(),
-            image: image.into(),
-            network: "none".into(),
-            address: Ipv4Addr::UNSPECIFIED,
-            labels: Labels::from([(LABEL_PROBE.into(), String::new())]),
-            environment: Vec::new(),
-        };
-        let created = self.engine.create_container(&probe).await;
-        created.map_err(|error| match error.cause {
-            // Docker makes no container of an image without a program to start.
-            EngineFault::Refused { status: 400, .. } => no_kubernetes(image),
-            _ => error.into(),
-        })?;
-        Ok(self.engine.read_file(container, VERSION_PATH).await?)
+        Ok(found)
     }
 }
 
@@ -212,3 +271,6 @@ fn sort(rows: &mut [Image]) {
     let version = |row: &Image| row.tag.parse::<KubernetesVersion>().ok();
     rows.sort_by(|left, right| version(right).cmp(&version(left)).then_with(|| left.name.cmp(&right.name)));
 }
+
+#[cfg(test)]
+mod tests;

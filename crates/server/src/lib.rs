@@ -11,6 +11,7 @@ pub mod execute;
 pub mod executor;
 pub mod image;
 pub mod instance;
+pub mod kubeadm;
 pub mod mirror;
 pub mod operations;
 pub mod provision;

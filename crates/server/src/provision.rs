@@ -156,7 +156,7 @@ async fn give_up(context: &Context, made: &Made, begun: &[Step], failure: Failur
 async fn network(context: &Context, made: &mut Made) -> Result<(), Failure> {
     let identity = &context.identity;
     let subnet = context.addresses.create_network(&*context.engine, &identity.name, &identity.labels()).await?;
-    let plan = context.plan(subnet)?;
+    let plan = context.wishes.plan(identity, subnet)?;
     let generate = {
         let plan = plan.clone();
         tokio::task::spawn_blocking(move || Pki::generate(&plan, std::time::SystemTime::now()))

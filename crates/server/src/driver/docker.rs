@@ -22,6 +22,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use ipnet::Ipv4Net;
 use tokio::sync::OnceCell;
 
+use crate::cluster::{LABEL_PROBE, LABEL_SERVER};
 use crate::config::Runtime;
 
 use super::Progress;
@@ -30,7 +31,10 @@ use super::engine::{
 };
 
 /// The longest a request may take. Removing a container of a busy node takes Docker some seconds.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// What a probe does: it waits to be asked, and goes by itself where nobody removes it.
+const PROBE_COMMAND: &str = "exec sleep 600";
 
 /// The largest file read out of a container.
 const FILE_LIMIT: usize = 4 * 1024 * 1024;
@@ -40,13 +44,26 @@ const FILE_LIMIT: usize = 4 * 1024 * 1024;
 pub struct DockerEngine {
     host: String,
     runtime: Runtime,
+    /// Marks all that is made here: another server on the same engine must not clean up what this one is making.
+    server: String,
     connection: OnceCell<Docker>,
 }
 
 impl DockerEngine {
-    /// The engine at `host`, as `unix:///var/run/docker.sock`. Nothing is sent yet.
-    pub fn new(host: impl Into<String>, runtime: Runtime) -> Self {
-        Self { host: host.into(), runtime, connection: OnceCell::new() }
+    /// The engine at `host`, as `unix:///var/run/docker.sock`, for the server of this identity: what others made with
+    /// qbo's labels is foreign here. Nothing is sent yet.
+    pub fn new(host: impl Into<String>, runtime: Runtime, server: impl Into<String>) -> Self {
+        Self { host: host.into(), runtime, server: server.into(), connection: OnceCell::new() }
+    }
+
+    fn own(&self, labels: &Labels) -> Labels {
+        let mut labels = labels.clone();
+        labels.insert(LABEL_SERVER.into(), self.server.clone());
+        labels
+    }
+
+    fn own_or_none(&self, labels: Labels) -> Labels {
+        if labels.get(LABEL_SERVER) == Some(&self.server) { labels } else { Labels::new() }
     }
 
     /// The connection, with the API's version agreed upon.
@@ -83,7 +100,7 @@ impl Engine for DockerEngine {
             id: network.id.unwrap_or_default(),
             name: network.name.unwrap_or_default(),
             subnets: subnets(network.ipam),
-            labels: network.labels.unwrap_or_default(),
+            labels: self.own_or_none(network.labels.unwrap_or_default()),
         };
         Ok(networks.into_iter().map(network).collect())
     }
@@ -95,7 +112,7 @@ impl Engine for DockerEngine {
             name: name.into(),
             driver: Some("bridge".into()),
             ipam: Some(Ipam { config: Some(vec![config]), ..Ipam::default() }),
-            labels: Some(labels.clone()),
+            labels: Some(self.own(labels)),
             ..NetworkCreateRequest::default()
         };
         let created = self.docker().await?.create_network(request).await;
@@ -107,7 +124,8 @@ impl Engine for DockerEngine {
     }
 
     async fn containers(&self, label: &str) -> Result<Vec<Container>, EngineError> {
-        let filters = HashMap::from([("label", vec![label])]);
+        let own = format!("{LABEL_SERVER}={}", self.server);
+        let filters = HashMap::from([("label", vec![label, &own])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let listed = self.docker().await?.list_containers(Some(options)).await;
         let containers = listed.map_err(|error| failed("docker GET /containers/json", label, error))?;
@@ -128,8 +146,27 @@ impl Engine for DockerEngine {
 
     async fn create_container(&self, container: &NewContainer) -> Result<String, EngineError> {
         let options = CreateContainerOptionsBuilder::new().name(&container.name).build();
-        let created = self.docker().await?.create_container(Some(options), body(container, self.runtime)).await;
+        let mut body = body(container, self.runtime);
+        body.labels = Some(self.own(&container.labels));
+        let created = self.docker().await?.create_container(Some(options), body).await;
         Ok(created.map_err(|error| failed("docker POST /containers/create", &container.name, error))?.id)
+    }
+
+    async fn create_probe(&self, name: &str, image: &str) -> Result<String, EngineError> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let body = ContainerCreateBody {
+            image: Some(image.into()),
+            entrypoint: Some(["/bin/sh", "-c", PROBE_COMMAND].map(str::to_owned).to_vec()),
+            labels: Some(self.own(&Labels::from([(LABEL_PROBE.into(), String::new())]))),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".into()),
+                auto_remove: Some(true),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let created = self.docker().await?.create_container(Some(options), body).await;
+        Ok(created.map_err(|error| failed("docker POST /containers/create", name, error))?.id)
     }
 
     async fn put_archive(&self, container: &str, tar: Vec<u8>) -> Result<(), EngineError> {
@@ -262,7 +299,6 @@ fn body(container: &NewContainer, runtime: Runtime) -> ContainerCreateBody {
         // systemd's output goes to the console, as Docker's log.
         tty: Some(true),
         env: Some(container.environment.clone()),
-        labels: Some(container.labels.clone()),
         // An anonymous volume: what pods write stays off the container's overlay, and goes with the container.
         volumes: Some(vec!["/var".into()]),
         host_config: Some(HostConfig {
@@ -375,7 +411,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_absent_engine_is_said_to_be_unreachable() {
-        let engine = DockerEngine::new("unix:///nonexistent/docker.sock", Runtime::Runc);
+        let engine = DockerEngine::new("unix:///nonexistent/docker.sock", Runtime::Runc, "test");
         assert!(engine.info().await.unwrap_err().cause.is_absence());
     }
 }

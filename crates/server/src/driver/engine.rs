@@ -20,17 +20,19 @@ pub trait Engine: Send + Sync + 'static {
     /// Version and place of the engine.
     async fn info(&self) -> Result<EngineInfo, EngineError>;
 
-    /// All networks of the engine.
+    /// All networks of the engine; those of other servers without labels, since they mean nothing here.
     async fn networks(&self) -> Result<Vec<Network>, EngineError>;
     /// Makes a bridge network and returns its id.
     async fn create_network(&self, name: &str, subnet: Ipv4Net, labels: &Labels) -> Result<String, EngineError>;
     /// Removes a network; one that is not there is no error.
     async fn remove_network(&self, id: &str) -> Result<(), EngineError>;
 
-    /// All containers, running or not, that have this label.
+    /// All containers of this server, running or not, that have this label.
     async fn containers(&self, label: &str) -> Result<Vec<Container>, EngineError>;
     /// Makes a node's container without starting it and returns its id.
     async fn create_container(&self, container: &NewContainer) -> Result<String, EngineError>;
+    /// Makes a container that only waits, for looking into an image: without network and privileges, gone when it ends.
+    async fn create_probe(&self, name: &str, image: &str) -> Result<String, EngineError>;
     /// Unpacks a tar archive at `/` of a container, running or not.
     async fn put_archive(&self, container: &str, tar: Vec<u8>) -> Result<(), EngineError>;
     /// Reads a file of a container, running or not; none where there is no such file.

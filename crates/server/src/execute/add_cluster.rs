@@ -7,11 +7,13 @@ use qbo_api::command::AddCluster;
 use qbo_api::message::{Code, Payload};
 use qbo_api::model::State;
 use qbo_api::name::ClusterName;
+use qbo_bootstrap::Blueprint;
 use uuid::Uuid;
 
 use super::add_image::ensure;
 use super::{Services, together};
 use crate::cluster::{Identity, find, find_all};
+use crate::driver::engine::LocalImage;
 use crate::error::Failure;
 use crate::operations::{Claim, Running};
 use crate::provision::{Context, Wishes, create};
@@ -47,17 +49,38 @@ pub(super) async fn run(
         domain: add.domain.clone(),
         retain: add.retain,
     };
+    let blueprint = prepare(services, &wishes, &local, reporter).await?;
     let made = add.names.iter().zip(claims).map(|(name, claim)| {
         let identity = Identity { user: user.into(), name: name.to_string(), id: Uuid::new_v4() };
-        make(services, identity, wishes.clone(), reporter, running, claim)
+        make(services, identity, (wishes.clone(), Arc::clone(&blueprint)), reporter, running, claim)
     });
     together(join_all(made).await)
+}
+
+/// What the image contributes, drawn where no cluster was made from it yet.
+async fn prepare(
+    services: &Services,
+    wishes: &Wishes,
+    image: &LocalImage,
+    reporter: &Reporter,
+) -> Result<Arc<Blueprint>, Failure> {
+    let step = reporter.step(&wishes.image, "", "manifests of the image", "docker POST /containers/exec");
+    match services.images.blueprint(wishes, image).await {
+        Ok(blueprint) => {
+            step.done();
+            Ok(blueprint)
+        }
+        Err(failure) => {
+            step.failed(&failure.problem);
+            Err(failure)
+        }
+    }
 }
 
 async fn make(
     services: &Services,
     identity: Identity,
-    wishes: Wishes,
+    (wishes, blueprint): (Wishes, Arc<Blueprint>),
     reporter: &Reporter,
     running: &Running,
     claim: Claim,
@@ -66,6 +89,7 @@ async fn make(
     let context = Context {
         identity: identity.clone(),
         wishes,
+        blueprint,
         engine: Arc::clone(&services.engine),
         kubernetes: Arc::clone(&services.kubernetes),
         addresses: Arc::clone(&services.addresses),
@@ -75,12 +99,11 @@ async fn make(
         left_overs: Arc::clone(&services.left_overs),
     };
     let outcome = create(&context).await;
-    match &outcome {
-        Ok(()) => tell(services, &identity, reporter).await,
-        Err(_) => {
-            drop(claim);
-            services.left_overs.ring();
-        }
+    if outcome.is_ok() {
+        tell(services, &identity, reporter).await;
+    } else {
+        drop(claim);
+        services.left_overs.ring();
     }
     (name, outcome)
 }
@@ -95,7 +118,7 @@ async fn tell(services: &Services, identity: &Identity, reporter: &Reporter) {
         }
         Ok(None) => {}
         Err(error) => {
-            reporter.line(format!("cluster '{}' is complete; its nodes cannot be listed: {error}", identity.name))
+            reporter.line(format!("cluster '{}' is complete; its nodes cannot be listed: {error}", identity.name));
         }
     }
     reporter.line(format!("kubeconfig: {}", services.kubeconfigs.path(&identity.name).display()));

@@ -39,13 +39,11 @@ pub(super) async fn ensure(
     running: &Running,
 ) -> Result<LocalImage, Failure> {
     let name = image.engine_name();
-    match services.engine.image(&name).await? {
-        Some(local) => Ok(local),
-        None => {
-            fetch(services, image, reporter, running).await?;
-            held(services, &name).await
-        }
+    if let Some(local) = services.engine.image(&name).await? {
+        return Ok(local);
     }
+    fetch(services, image, reporter, running).await?;
+    held(services, &name).await
 }
 
 async fn held(services: &Services, name: &str) -> Result<LocalImage, Failure> {

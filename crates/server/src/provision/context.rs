@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use qbo_api::message::Code;
 use qbo_api::name::Domain;
-use qbo_bootstrap::{ClusterPlan, Endpoint, KubernetesVersion, NodePlan, Pki, Role, pod_subnets};
+use qbo_bootstrap::{Blueprint, ClusterPlan, Endpoint, KubernetesVersion, NodePlan, Pki, Role, pod_subnets};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -48,6 +48,8 @@ pub struct Context {
     pub identity: Identity,
     /// What it shall be.
     pub wishes: Wishes,
+    /// What the image contributes.
+    pub blueprint: Arc<Blueprint>,
     /// The container engine.
     pub engine: Arc<dyn Engine>,
     /// The way to API servers.
@@ -72,27 +74,25 @@ pub(super) struct Made {
     /// The container of the control plane.
     pub(super) control_plane: Option<String>,
     pub(super) api_server: Option<Arc<dyn ApiServer>>,
-    /// The addons' manifests as kubeadm printed them; none where this kubeadm cannot print them.
-    pub(super) addons: Option<String>,
 }
 
-impl Context {
-    /// Everything that is decided before the first container exists, on a network of this range.
-    pub(super) fn plan(&self, subnet: Ipv4Net) -> Result<ClusterPlan, Failure> {
-        let count = usize::from(self.wishes.nodes);
+impl Wishes {
+    /// Everything that is decided before the first container exists, for a cluster on a network of this range.
+    pub fn plan(&self, identity: &Identity, subnet: Ipv4Net) -> Result<ClusterPlan, Failure> {
+        let count = usize::from(self.nodes);
         let unprocessable = |error: &dyn std::error::Error| Failure::new(Code::UNPROCESSABLE, error.to_string(), "");
         let pod_subnets = pod_subnets(POD_SUBNET, count).map_err(|error| unprocessable(&error))?;
         let nodes = node_addresses(subnet).zip(pod_subnets).take(count).enumerate();
         let nodes: Vec<NodePlan> = nodes
             .map(|(index, (address, pod_subnet))| {
                 let role = if index == 0 { Role::ControlPlane } else { Role::Worker };
-                NodePlan { name: node_name(role, &self.wishes.domain), role, address, pod_subnet }
+                NodePlan { name: node_name(role, &self.domain), role, address, pod_subnet }
             })
             .collect();
         Ok(ClusterPlan {
-            name: self.identity.name.clone(),
-            id: self.identity.id,
-            kubernetes: self.wishes.kubernetes.clone(),
+            name: identity.name.clone(),
+            id: identity.id,
+            kubernetes: self.kubernetes.clone(),
             endpoint: Endpoint { host: nodes[0].address.to_string(), port: 6443 },
             pod_subnet: POD_SUBNET,
             service_subnet: SERVICE_SUBNET,
@@ -102,7 +102,9 @@ impl Context {
             nodes,
         })
     }
+}
 
+impl Context {
     /// Fails where the command was cancelled. Calls that change something are never dropped half-way, since the
     /// engine would carry them out all the same after the undo has looked: they are made between checkpoints.
     pub(super) fn checkpoint(&self) -> Result<(), Failure> {

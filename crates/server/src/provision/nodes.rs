@@ -53,7 +53,11 @@ async fn fill_and_start(context: &Context, made: &Made, node: &NodePlan, contain
     context.checkpoint()?;
     let running =
         context.reporter.step(&context.identity.name, &node.name, "container", "docker POST /containers/start");
-    let archive = tar(&files(made.plan(), made.pki(), node));
+    let mut contents = files(made.plan(), made.pki(), node);
+    if node.role == Role::ControlPlane {
+        contents.extend(context.blueprint.static_pods(made.plan(), node));
+    }
+    let archive = tar(&contents);
     let outcome = async {
         context.engine.put_archive(container, archive).await?;
         context.checkpoint()?;

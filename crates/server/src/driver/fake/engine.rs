@@ -10,6 +10,9 @@ use async_trait::async_trait;
 use ipnet::Ipv4Net;
 use tokio::sync::Notify;
 
+use crate::cluster::LABEL_PROBE;
+use crate::kubeadm::STATIC_POD_FILES;
+
 use super::trouble::{Ledger, Moment, Trouble, absent};
 use crate::driver::Progress;
 use crate::driver::engine::{
@@ -58,7 +61,6 @@ pub(crate) struct FakeContainer {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct FakeImage {
     image: LocalImage,
-    has_command: bool,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -274,6 +276,18 @@ impl Engine for FakeEngine {
         self.call("create_container", &container.name, move |held| held.create_container(&owned)).await
     }
 
+    async fn create_probe(&self, name: &str, image: &str) -> Result<String, EngineError> {
+        let probe = NewContainer {
+            name: name.into(),
+            image: image.into(),
+            network: "none".into(),
+            address: Ipv4Addr::UNSPECIFIED,
+            labels: Labels::from([(LABEL_PROBE.into(), String::new())]),
+            environment: Vec::new(),
+        };
+        self.call("create_probe", name, move |held| held.create_container(&probe)).await
+    }
+
     async fn put_archive(&self, container: &str, tar: Vec<u8>) -> Result<(), EngineError> {
         let owned = container.to_owned();
         self.call("put_archive", container, move |held| {
@@ -311,11 +325,19 @@ impl Engine for FakeEngine {
         let output = if command.contains("--print-manifest") { ADDONS.to_owned() } else { String::new() };
         let usual = Executed { code: 0, output, errors: String::new() };
         let executed = self.executed.lock().unwrap().clone().unwrap_or(usual);
-        let run = move |held: &mut Held| match held.container(&owned)?.container.running {
-            true => Ok(executed),
-            false => Err(refused(409, format!("container {owned} is not running"))),
+        let subject = format!("{container} {command}");
+        let run = move |held: &mut Held| {
+            let found = held.container(&owned)?;
+            if !found.container.running {
+                return Err(refused(409, format!("container {owned} is not running")));
+            }
+            if executed.code == 0 && command.contains("init phase control-plane") {
+                let pods = STATIC_POD_FILES.map(|name| format!("/etc/kubernetes/manifests/{name}"));
+                found.files.extend(pods.map(|path| (path, b"kind: Pod\n".to_vec())));
+            }
+            Ok(executed)
         };
-        self.call("execute", &format!("{container} {command}"), run).await
+        self.call("execute", &subject, run).await
     }
 
     async fn logs(&self, container: &str, _lines: usize) -> Result<String, EngineError> {
@@ -371,9 +393,6 @@ impl Held {
         }
         let no_image = || EngineFault::NotFound(format!("No such image: {image}"));
         let image = self.image(image).ok_or_else(no_image)?;
-        if !image.has_command {
-            return Err(refused(400, "No command specified".into()));
-        }
         let container = Container {
             id: id(),
             name: name.clone(),
@@ -400,7 +419,8 @@ impl Held {
             return Err(EngineFault::NotFound(format!("network {network} not found")));
         }
         let mut running = self.containers.values().filter(|container| container.container.running);
-        if running.any(|other| other.network == network && other.address == address) {
+        let is_taken = |other: &FakeContainer| other.network == network && other.address == address;
+        if !address.is_unspecified() && running.any(is_taken) {
             return Err(refused(403, "Address already in use".into()));
         }
         self.container(id)?.container.running = true;
@@ -452,12 +472,7 @@ impl FakeImage {
     /// An image of something else.
     pub(crate) fn other(name: &str) -> Self {
         let image = LocalImage { id: id(), names: vec![name.into()], labels: Labels::new() };
-        Self { image, has_command: true, files: BTreeMap::new() }
-    }
-
-    /// The same without a program to start.
-    pub(crate) fn without_command(self) -> Self {
-        Self { has_command: false, ..self }
+        Self { image, files: BTreeMap::new() }
     }
 
     /// The same with a file.

@@ -48,13 +48,6 @@ const WRONG: &[Wrong] = &[
         cure: "qbo get images",
     },
     Wrong {
-        given: |cloud| cloud.engine.hold_image(FakeImage::other("data:1").without_command()),
-        line: "add cluster alex -i data:1",
-        code: Code::UNPROCESSABLE,
-        problem: "image 'data:1' has no Kubernetes in it: there is no valid /kind/version",
-        cure: "qbo get images",
-    },
-    Wrong {
         given: |cloud| cloud.engine.drop_images(),
         line: "add cluster alex",
         code: Code::NOT_FOUND,

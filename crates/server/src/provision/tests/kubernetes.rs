@@ -56,13 +56,13 @@ async fn a_cancel_does_not_wait_for_what_is_waited_for() {
         let cloud = Cloud::new();
         let before = cloud.everything();
         cloud.kubernetes.go(stage, Manner::Hangs);
-        let (begun, began) = (cloud.begin(ADD), Instant::now());
-        let token = begun.token();
+        let (command, began) = (cloud.begin(ADD), Instant::now());
+        let token = command.token();
         let cancel = async {
             cloud.kubernetes.hung().await;
             token.cancel();
         };
-        let (ended, ()) = tokio::join!(begun.run(), cancel);
+        let (ended, ()) = tokio::join!(command.run(), cancel);
         assert_eq!(ended.outcome, Err(Failure::cancelled()), "{stage:?}");
         assert_eq!(began.elapsed(), Duration::ZERO, "{stage:?}");
         assert_eq!(cloud.everything(), before, "{stage:?}");

@@ -1,0 +1,68 @@
+use super::*;
+use crate::driver::fake::{FakeEngine, FakeImage, FakeRegistry};
+
+fn images(held: &[FakeImage], tags: &[&str], configured: Option<&str>) -> (Images, Arc<FakeEngine>) {
+    let (engine, registry) = (Arc::new(FakeEngine::default()), Arc::new(FakeRegistry::default()));
+    held.iter().for_each(|image| engine.hold_image(image.clone()));
+    registry.answer(tags);
+    let configured = configured.map(|name| name.parse().unwrap());
+    (Images::new(Arc::clone(&engine) as _, registry, configured, Arc::default()), engine)
+}
+
+fn own(version: &str) -> FakeImage {
+    FakeImage::node(&format!("qbo/node:{version}"), version).with_label(LABEL_KUBERNETES, version)
+}
+
+fn kind(version: &str) -> FakeImage {
+    FakeImage::node(&format!("kindest/node:{version}"), version)
+}
+
+#[tokio::test]
+async fn the_default_image_needs_no_registry() {
+    let all = [own("v1.34.1"), own("v1.37.2"), kind("v1.9.0"), kind("v1.36.0")];
+    for (held, tags, configured, expected) in [
+        (&all[..], &["v1.37.0"][..], Some("example.com/node:1"), Some("example.com/node:1")),
+        (&all[..], &["v1.37.0"][..], None, Some("kindest/node:v1.36.0")),
+        (&all[..2], &["v1.37.0"][..], None, Some("kindest/node:v1.37.0")),
+        (&all[..2], &[][..], None, Some("qbo/node:v1.37.2")),
+        (&[][..], &[][..], None, None),
+    ] {
+        let (images, _) = images(held, tags, configured);
+        let image = images.default_image().await;
+        assert_eq!(image.as_ref().map(ImageReference::engine_name).ok().as_deref(), expected, "{image:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_read_from_the_label_or_out_of_the_image_once() {
+    for (image, probes) in [(own("v1.37.2"), 0), (kind("v1.36.0"), 1)] {
+        let (images, engine) = images(&[image], &[], None);
+        let before = engine.held();
+        let local = engine.images().await.unwrap().remove(0);
+        for _ in 0..2 {
+            let version = images.kubernetes(&local.names[0], &local).await.unwrap();
+            assert_eq!(Some(version.to_string().as_str()), local.names[0].split(':').nth(1));
+        }
+        let probed = engine.calls().iter().filter(|call| call.starts_with("create_container qbo-probe-")).count();
+        assert_eq!((probed, engine.held()), (probes, before));
+    }
+}
+
+#[tokio::test]
+async fn the_newest_image_comes_first_and_what_has_no_version_last() {
+    let held = ["v1.9.0", "latest", "v1.36.0", "v1.10.0"].map(kind);
+    let (images, _) = images(&held, &["v1.37.0", "nightly"], None);
+    let tags = |rows: Vec<Image>| rows.into_iter().map(|row| row.tag).collect::<Vec<_>>();
+    assert_eq!(tags(images.local().await.unwrap()), ["v1.36.0", "v1.10.0", "v1.9.0", "latest"]);
+    assert_eq!(tags(images.remote().await.unwrap()), ["v1.37.0", "nightly"]);
+}
+
+#[test]
+fn an_image_of_our_own_is_told_by_its_name() {
+    let version = |name: &str| own_version(&name.parse().unwrap()).map(str::to_owned);
+    assert_eq!(version("qbo/node:v1.37.2").as_deref(), Some("v1.37.2"));
+    assert_eq!(version("hub.docker.com/qbo/node:v1.37.2").as_deref(), Some("v1.37.2"));
+    for other in ["qbo/node", "qbo/node:latest", "kindest/node:v1.37.2", "example.com/qbo/node:v1.37.2"] {
+        assert_eq!(version(other), None, "{other}");
+    }
+}
