@@ -45,10 +45,7 @@ pub fn files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
         files.extend(authority_files(pki));
         files.extend(certificate_files(pki, servers));
         files.extend(component_files(plan, pki, node));
-        files.extend([
-            NodeFile::directory("/kind", 0o755),
-            kubeadm_configuration(plan, node),
-        ]);
+        files.extend([NodeFile::directory("/kind", 0o755), kubeadm_configuration(plan, node)]);
     }
     files
 }
