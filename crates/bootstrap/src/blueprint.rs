@@ -98,3 +98,59 @@ fn fill(text: &str, plan: &ClusterPlan, node: &NodePlan) -> String {
         .replace(SAMPLE_NODE, &node.name)
         .replace(&SAMPLE_ADDRESS.to_string(), &node.address.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Contents, sample};
+
+    fn text(file: &NodeFile) -> &str {
+        match &file.contents {
+            Contents::File(bytes) => std::str::from_utf8(bytes).unwrap(),
+            Contents::Directory | Contents::Link(_) => panic!("{file:?} is no file"),
+        }
+    }
+
+    /// What kubeadm makes of its configuration is for the most part that configuration's own words.
+    #[test]
+    fn fills_a_clusters_own_names_and_address_into_what_was_written_for_the_sample() {
+        for nodes in [1, 3] {
+            let plan = sample::cluster("v1.37.2", nodes);
+            let drawn = plan.sample();
+            let configuration = kubeadm_configuration(&drawn, &drawn.nodes[0]);
+            let blueprint = Blueprint {
+                static_pods: vec![("etcd.yaml".to_owned(), text(&configuration).to_owned())],
+                addons: None,
+                cni: String::new(),
+                storage: String::new(),
+            };
+            let [directory, pod] = &blueprint.static_pods(&plan, &plan.nodes[0])[..] else { panic!("two files") };
+            assert_eq!((directory.path.as_str(), directory.mode), ("/var/lib/etcd", 0o700));
+            assert_eq!((pod.path.as_str(), pod.mode), ("/etc/kubernetes/manifests/etcd.yaml", 0o600));
+            for stand_in in [SAMPLE_CLUSTER, SAMPLE_NODE, "192.0.2.1"] {
+                assert!(text(&configuration).contains(stand_in) && !text(pod).contains(stand_in), "{stand_in}");
+            }
+            for own in
+                ["clusterName: alex", "name: control-2b251a2c.localhost", "controlPlaneEndpoint: 172.20.0.2:6443"]
+            {
+                assert!(text(pod).contains(own), "{own}");
+            }
+        }
+    }
+
+    #[test]
+    fn gives_the_objects_of_the_image_in_order() {
+        let plan = sample::cluster("v1.37.2", 1);
+        let object = |kind: &str, name: &str| format!("---\nkind: {kind}\nmetadata:\n  name: {name}\n");
+        let blueprint = Blueprint {
+            static_pods: Vec::new(),
+            addons: Some(object("DaemonSet", "kube-proxy") + &object("Deployment", "coredns")),
+            cni: "kind: DaemonSet\nsubnet: \"{{ .PodSubnet }}\"\n".to_owned(),
+            storage: "kind: StorageClass\n".to_owned(),
+        };
+        let objects = blueprint.objects(&plan).unwrap();
+        assert_eq!(objects[0]["subnet"], "10.244.0.0/16");
+        let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["DaemonSet", "StorageClass", "DaemonSet", "Deployment"]);
+    }
+}

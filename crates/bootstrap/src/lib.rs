@@ -5,9 +5,10 @@
 //! from a [`ClusterPlan`]: the certificates ([`Pki`]), the files of each node ([`files`], packed by [`tar`]), and the
 //! objects the API server must get as soon as it answers ([`cluster_objects`], [`addons`]). What depends on the Kubernetes
 //! version in ways only that version knows, the static pod manifests and the addons' manifests, is left to the
-//! `kubeadm` in the node image, with the configuration written here.
+//! `kubeadm` in the node image, with the configuration written here; a [`Blueprint`] keeps what it wrote for all clusters
+//! of the image.
 //!
-//! No I/O, no clock: the same plan, PKI and time give the same bytes.
+//! No I/O, no clock: the same plan and the same PKI give the same bytes.
 
 mod addons;
 mod archive;
