@@ -2,8 +2,8 @@
 //!
 //! kubeadm makes a cluster in series: certificates, control plane, wait, upload, token, join, one node after the
 //! other. Nearly all of what it writes is known before the first container runs. This crate computes that part
-//! from a [`ClusterPlan`]: the certificates ([`Pki`]), the files of each node ([`files`], packed by [`tar`]), and the
-//! objects the API server must get as soon as it answers ([`cluster_objects`], [`addons`]). What depends on the Kubernetes
+//! from a [`ClusterPlan`]: the certificates ([`Pki`]), the files of each node ([`files()`], packed by [`tar()`]), and the
+//! objects the API server must get as soon as it answers ([`cluster_objects`], [`addons()`]). What depends on the Kubernetes
 //! version in ways only that version knows, the static pod manifests and the addons' manifests, is left to the
 //! `kubeadm` in the node image, with the configuration written here; a [`Blueprint`] keeps what it wrote for all clusters
 //! of the image.
