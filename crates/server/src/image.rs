@@ -12,6 +12,7 @@ use qbo_bootstrap::{
     Blueprint, ClusterPlan, Contents, KubernetesVersion, NodeFile, kubeadm_configuration, prints_addons, tar,
 };
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cluster::Identity;
@@ -38,6 +39,9 @@ const OWN_REPOSITORY: &str = "qbo/node";
 /// How long an answer to whether the registry answers is believed.
 const ANSWER_LIFETIME: Duration = Duration::from_mins(10);
 
+/// A blueprint that is drawn once, whoever asks for it first.
+type Drawing = Arc<OnceCell<Arc<Blueprint>>>;
+
 /// What is known about node images.
 pub struct Images {
     engine: Arc<dyn Engine>,
@@ -47,7 +51,7 @@ pub struct Images {
     /// Kubernetes versions by image id: an image of one id never changes.
     versions: Mutex<HashMap<String, KubernetesVersion>>,
     /// What images contribute, by image id and kubeadm's configuration.
-    blueprints: Mutex<HashMap<(String, Vec<u8>), Arc<OnceCell<Arc<Blueprint>>>>>,
+    blueprints: Mutex<HashMap<(String, Vec<u8>), Drawing>>,
     probes: Mutex<HashSet<String>>,
     registry_answers: Mutex<(Instant, Arc<OnceCell<bool>>)>,
 }
@@ -164,7 +168,12 @@ impl Images {
 
     /// What an image contributes to a cluster of this plan; its kubeadm is asked once for all plans that differ in names
     /// and addresses only.
-    pub async fn blueprint(&self, wishes: &Wishes, image: &LocalImage) -> Result<Arc<Blueprint>, Failure> {
+    pub async fn blueprint(
+        &self,
+        wishes: &Wishes,
+        image: &LocalImage,
+        token: &CancellationToken,
+    ) -> Result<Arc<Blueprint>, Failure> {
         let nobody = Identity { user: String::new(), name: String::new(), id: Uuid::nil() };
         let sample = wishes.plan(&nobody, SAMPLE_SUBNET)?.sample();
         let name = &wishes.image;
@@ -174,7 +183,12 @@ impl Images {
             let mut blueprints = self.blueprints.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(blueprints.entry(key).or_default())
         };
-        let draw = || self.probe(name, async |probe: &str| self.draw(name, probe, &sample, &configuration).await);
+        // A cancel ends the drawing, not the removal of what it is done in.
+        let look = async |probe: &str| {
+            let drawing = token.run_until_cancelled(self.draw(name, probe, &sample, &configuration));
+            drawing.await.unwrap_or_else(|| Err(Failure::cancelled()))
+        };
+        let draw = || self.probe(name, look);
         cell.get_or_try_init(async || draw().await.map(Arc::new)).await.cloned()
     }
 
@@ -196,9 +210,10 @@ impl Images {
             let text = self.read(image, probe, &format!("/etc/kubernetes/manifests/{name}")).await?;
             static_pods.push((name.to_owned(), text));
         }
-        let addons = match prints_addons(&sample.kubernetes) {
-            true => Some(kubeadm::run(engine, probe, kubeadm::PRINT_ADDONS).await?),
-            false => None,
+        let addons = if prints_addons(&sample.kubernetes) {
+            Some(kubeadm::run(engine, probe, kubeadm::PRINT_ADDONS).await?)
+        } else {
+            None
         };
         let cni = self.read(image, probe, CNI_MANIFEST).await?;
         let storage = self.read(image, probe, STORAGE_MANIFEST).await?;

@@ -20,7 +20,7 @@ pub const PRINT_ADDONS: &str = "kubeadm init phase addon kube-proxy --config /ki
 /// Applies them, where this kubeadm cannot print them.
 pub const APPLY_ADDONS: &str = "kubeadm init phase addon all --config /kind/kubeadm.conf";
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Runs a command of kubeadm to its end and returns what it printed.
 pub async fn run(engine: &dyn Engine, container: &str, command: &str) -> Result<String, Failure> {

@@ -343,6 +343,12 @@ fn only_file(archive: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
 fn absent_is_fine(result: Result<(), Error>, operation: &'static str, subject: &str) -> Result<(), EngineError> {
     match result {
         Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+        // Somebody else's removal, or that of a container that removes itself, came before ours.
+        Err(Error::DockerResponseServerError { status_code: 409, message })
+            if message.contains("is already in progress") =>
+        {
+            Ok(())
+        }
         result => result.map_err(|error| failed(operation, subject, error)),
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn run(
         domain: add.domain.clone(),
         retain: add.retain,
     };
-    let blueprint = prepare(services, &wishes, &local, reporter).await?;
+    let blueprint = prepare(services, &wishes, &local, reporter, running).await?;
     let made = add.names.iter().zip(claims).map(|(name, claim)| {
         let identity = Identity { user: user.into(), name: name.to_string(), id: Uuid::new_v4() };
         make(services, identity, (wishes.clone(), Arc::clone(&blueprint)), reporter, running, claim)
@@ -63,9 +63,10 @@ async fn prepare(
     wishes: &Wishes,
     image: &LocalImage,
     reporter: &Reporter,
+    running: &Running,
 ) -> Result<Arc<Blueprint>, Failure> {
     let step = reporter.step(&wishes.image, "", "manifests of the image", "docker POST /containers/exec");
-    match services.images.blueprint(wishes, image).await {
+    match services.images.blueprint(wishes, image, running.token()).await {
         Ok(blueprint) => {
             step.done();
             Ok(blueprint)

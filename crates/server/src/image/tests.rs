@@ -3,7 +3,9 @@ use crate::driver::fake::{FakeEngine, FakeImage, FakeRegistry};
 
 fn images(held: &[FakeImage], tags: &[&str], configured: Option<&str>) -> (Images, Arc<FakeEngine>) {
     let (engine, registry) = (Arc::new(FakeEngine::default()), Arc::new(FakeRegistry::default()));
-    held.iter().for_each(|image| engine.hold_image(image.clone()));
+    for image in held {
+        engine.hold_image(image.clone());
+    }
     registry.answer(tags);
     let configured = configured.map(|name| name.parse().unwrap());
     (Images::new(Arc::clone(&engine) as _, registry, configured, Arc::default()), engine)
@@ -43,7 +45,7 @@ async fn a_version_is_read_from_the_label_or_out_of_the_image_once() {
             let version = images.kubernetes(&local.names[0], &local).await.unwrap();
             assert_eq!(Some(version.to_string().as_str()), local.names[0].split(':').nth(1));
         }
-        let probed = engine.calls().iter().filter(|call| call.starts_with("create_container qbo-probe-")).count();
+        let probed = engine.calls().iter().filter(|call| call.starts_with("create_probe")).count();
         assert_eq!((probed, engine.held()), (probes, before));
     }
 }

@@ -9,7 +9,7 @@ use qbo_api::message::StepState;
 
 use super::finish::STATE_PATH;
 use crate::cluster::{LABEL_ROLE, WORKER};
-use crate::execute::fixture::{Cloud, Everything};
+use crate::execute::fixture::{Cloud, Everything, IMAGE};
 
 const ADD: &str = "add cluster alex";
 const ADD_RETAIN: &str = "add cluster alex --retain";
@@ -76,7 +76,8 @@ async fn the_steps_are_told_in_order_with_object_node_and_time() {
             .map(|step| step.step.as_str())
             .collect::<Vec<_>>()
     };
-    let steps = super::STEPS.map(super::Step::name);
+    let of_image = std::iter::once("manifests of the image");
+    let steps: Vec<&str> = of_image.chain(super::STEPS.map(super::Step::name)).collect();
     assert_eq!(whole(StepState::Started), steps);
     assert_eq!(whole(StepState::Done), steps);
     for (step, times) in [("container", 3), ("ready", 3)] {
@@ -89,7 +90,9 @@ async fn the_steps_are_told_in_order_with_object_node_and_time() {
         }
     }
     let done = ended.steps(StepState::Done);
-    assert!(done.iter().all(|step| step.object == "alex" && step.elapsed >= step.duration && step.duration >= 0.0));
+    assert_eq!(done[0].object, IMAGE);
+    assert!(done[1..].iter().all(|step| step.object == "alex"));
+    assert!(done.iter().all(|step| step.elapsed >= step.duration && step.duration >= 0.0));
     assert!(done.is_sorted_by(|left, right| left.elapsed <= right.elapsed));
     assert_eq!(ended.steps(StepState::Failed), Vec::<&qbo_api::message::Step>::new());
 }

@@ -41,7 +41,7 @@ async fn become_like(cloud: &Cloud, wanted: &Everything) {
             cloud.engine.carried_out().await;
         }
     };
-    timeout(Duration::from_secs(3600), becoming).await.expect("the clean-up removes everything in the end");
+    timeout(Duration::from_hours(1), becoming).await.expect("the clean-up removes everything in the end");
 }
 
 #[tokio::test]

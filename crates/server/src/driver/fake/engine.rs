@@ -130,7 +130,9 @@ impl FakeEngine {
     pub(crate) fn catch_up(&self) {
         let late = std::mem::take(&mut self.ledger.lock().unwrap().late);
         let mut held = self.lock();
-        late.into_iter().for_each(|effect| effect(&mut held));
+        for effect in late {
+            effect(&mut held);
+        }
     }
 
     /// From now on every program ends like this.

@@ -8,7 +8,7 @@ use qbo_api::model::State;
 use tokio::sync::Notify;
 
 use crate::driver::engine::EngineFault;
-use crate::driver::fake::{Manner, Stage, Trouble};
+use crate::driver::fake::{Manner, Moment, Stage, Trouble};
 use crate::error::Failure;
 use crate::execute::fixture::Cloud;
 
@@ -159,6 +159,26 @@ async fn a_command_is_cancelled_by_its_id() {
     assert_eq!(undone, ["nodes started", "network and certificates"]);
     assert_eq!(cloud.everything(), before);
     assert!(cloud.is_idle());
+}
+
+#[tokio::test]
+async fn an_image_is_asked_once_and_by_the_next_where_the_first_gave_up() {
+    let cloud = Cloud::new();
+    cloud.engine.trouble_with("execute", Trouble::Hangs(Moment::Never));
+    let first = cloud.begin("add cluster alex");
+    let token = first.token();
+    let others = async {
+        cloud.engine.hung().await;
+        let cancel = async { token.cancel() };
+        tokio::join!(cloud.run("add cluster sam"), cloud.run("add cluster toni"), cancel)
+    };
+    let (first, (second, third, ())) = tokio::join!(first.run(), others);
+    assert_eq!((first.outcome, second.outcome, third.outcome), (Err(Failure::cancelled()), Ok(()), Ok(())));
+    let calls = cloud.engine.calls();
+    let asked = calls.iter().filter(|call| call.contains("init phase control-plane")).count();
+    assert_eq!(asked, 2);
+    let held = cloud.engine.held();
+    assert!(held.containers.values().all(|container| !container.container.name.starts_with("qbo-probe")));
 }
 
 #[tokio::test]
