@@ -144,7 +144,7 @@ node() {
 	printf %s "$version" >node/kind/version
 }
 
-# unpack_images: containerd's state with all images, and the commands of a node out of it.
+# unpack_images: containerd's state with all images in it, and the commands of a node out of it.
 unpack_images() {
 	local kube command map=()
 	# Whoever is not root owns the files of the images in a user namespace.
@@ -154,11 +154,24 @@ unpack_images() {
 	unshare --mount "${map[@]}" "$containerd/store" node/kind/containerd images.tar
 	# Left by overlayfs in a user namespace, where tar may not read it.
 	rmdir node/kind/containerd/*/snapshots/*/work/work 2>/dev/null || true
+	link_snapshots
 	kube=$(find node/kind/containerd -path '*/fs/usr/local/bin/kube')
 	mkdir -p node/usr/bin
 	for command in kubeadm kubectl kubelet; do
 		ln -s "${kube#node}" "node/usr/bin/$command"
 	done
+}
+
+# link_snapshots: the same state with links in place of the snapshots' directories, for /var of a node.
+link_snapshots() {
+	local snapshots=io.containerd.snapshotter.v1.overlayfs/snapshots snapshot
+	for snapshot in node/kind/containerd/"$snapshots"/*/; do
+		snapshot=$snapshots/$(basename "$snapshot")
+		mkdir -p "node/kind/containerd-links/$snapshot/work"
+		ln -s "/kind/containerd/$snapshot/fs" "node/kind/containerd-links/$snapshot/fs"
+	done
+	cp node/kind/containerd/"${snapshots%/*}"/metadata.db node/kind/containerd-links/"${snapshots%/*}"/
+	cp -r node/kind/containerd/io.containerd.{content.v1.content,metadata.v1.bolt} node/kind/containerd-links/
 }
 
 # make_image: image.tar.zst, for `docker load`.
