@@ -18,6 +18,8 @@ use crate::programs::Programs;
 /// Where no other Docker network is expected, nor any other qbo-api's.
 pub const NETWORK_RANGE: &str = "10.222.0.0/16";
 
+/// The driver's log tells of every attempt at an API server that does not answer yet.
+const LOG: &str = "info,qbo_server=debug,kube_client=off";
 /// For a server to listen, and to undo what runs when it is ended.
 const STARTING: Duration = Duration::from_secs(20);
 const ENDING: Duration = Duration::from_mins(2);
@@ -69,7 +71,7 @@ impl Server {
         let mut command = options.command(&programs.qbo_api);
         command.args(["--listen", "127.0.0.1:0", "--network-range", &options.network_range]);
         command.args(options.docker.iter().flat_map(|docker| ["--docker", docker]));
-        command.env("HOME", home.path()).env("RUST_LOG", "info,qbo_server=debug").env("NO_COLOR", "1");
+        command.env("HOME", home.path()).env("RUST_LOG", LOG).env("NO_COLOR", "1");
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("qbo-api starts");
         let log = BufReader::new(process.stderr.take().expect("its standard error is a pipe"));
         let file = File::options().append(true).create(true).open(log_path(home.path())).expect("its log is written");

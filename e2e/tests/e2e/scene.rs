@@ -45,10 +45,9 @@ impl Scene {
         self.server.as_ref().expect("the server runs")
     }
 
-    /// Kills the server, runs something while it is down, and starts it again on the same home directory.
-    pub(crate) fn crash_server(&mut self, meanwhile: impl FnOnce(&Docker)) {
+    /// Kills the server, and starts it again on the same home directory.
+    pub(crate) fn crash_server(&mut self) {
         let home = self.server.take().expect("the server runs").crash();
-        meanwhile(&self.docker);
         self.server = Some(Server::start_in(programs(), &self.options, home));
     }
 
@@ -101,8 +100,9 @@ impl Scene {
         let containers = list(&["ps", "--all", "--format", "{{.Label \"io.qbo.cluster\"}} {{.Names}}"]);
         for container in containers.lines().filter(|line| line.starts_with(PREFIX)) {
             let name = container.split(' ').nth(1).unwrap_or_default();
-            let log = self.docker.attempt(&["logs", "--tail", LOG_LINES, name]).unwrap_or_else(|error| error);
-            eprintln!("the end of the log of {container}:\n{log}");
+            let journal = ["exec", name, "journalctl", "--no-pager", "--lines", LOG_LINES];
+            let journal = self.docker.attempt(&journal).unwrap_or_else(|error| error);
+            eprintln!("the end of the journal of {container}:\n{journal}");
             let _ = self.docker.attempt(&["rm", "--force", "--volumes", name]);
         }
         for network in list(&["network", "ls", "--format", "{{.Name}}"]).lines().filter(|name| name.starts_with(PREFIX))
