@@ -37,7 +37,7 @@ api_unit_text() {
 
 		[Service]
 		Environment=HOME=$HOME
-		ExecStart=$binary_directory/qbo-api
+		ExecStart=$binary_directory/qbo-api --image-builder $repository/images/node/build
 		Restart=on-failure
 
 		[Install]
@@ -80,7 +80,7 @@ api_start() {
 		systemctl restart qbo-api
 		wait_for "the API server to answer (journalctl --unit qbo-api tells more)" 15 api_answers
 	else
-		start_by_hand qbo-api
+		start_by_hand qbo-api --image-builder "$repository/images/node/build"
 		wait_for "the API server to answer ($log_directory/qbo-api.log tells more)" 15 api_answers_or_ended
 		api_answers || { show_log qbo-api && fail "the API server ended right after its start"; }
 	fi
@@ -94,6 +94,7 @@ api_stop() {
 	if api_by_systemd; then
 		systemctl stop qbo-api
 	else
-		end_by_hand qbo-api 15
+		# It undoes what commands have begun, for at most a minute.
+		end_by_hand qbo-api 75
 	fi
 }

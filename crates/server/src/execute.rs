@@ -92,6 +92,13 @@ impl Services {
         }
     }
 
+    /// Does beforehand what the first cluster would wait for.
+    pub async fn warm_up(&self) {
+        if let Err(failure) = self.images.warm_up().await {
+            tracing::debug!(%failure, "the default image is not looked into beforehand");
+        }
+    }
+
     /// The user's clusters that a selection names; every name must be there.
     async fn select(&self, user: &str, selection: &Selection) -> Result<Vec<Found>, Failure> {
         let clusters = find_all(&*self.engine).await?;

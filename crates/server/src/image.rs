@@ -8,6 +8,7 @@ use ipnet::Ipv4Net;
 use qbo_api::image::ImageReference;
 use qbo_api::message::Code;
 use qbo_api::model::Image;
+use qbo_api::name::Domain;
 use qbo_bootstrap::{
     Blueprint, ClusterPlan, Contents, KubernetesVersion, NodeFile, kubeadm_configuration, prints_addons, tar,
 };
@@ -190,6 +191,15 @@ impl Images {
         };
         let draw = || self.probe(name, look);
         cell.get_or_try_init(async || draw().await.map(Arc::new)).await.cloned()
+    }
+
+    /// Looks into the default image where this host holds it, so that the first cluster made from it need not wait.
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        let name = self.default_image().await?.engine_name();
+        let Some(image) = self.engine.image(&name).await? else { return Ok(()) };
+        let kubernetes = self.kubernetes(&name, &image).await?;
+        let wishes = Wishes { image: name, kubernetes, nodes: 1, domain: Domain::default(), retain: false };
+        self.blueprint(&wishes, &image, &CancellationToken::new()).await.map(drop)
     }
 
     /// Lets the image's kubeadm write what it writes for the sample.

@@ -60,6 +60,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let operations = Arc::<Operations>::default();
     let services = Arc::new(Services::new(config, Drivers::connect(config)?, Arc::clone(&operations)));
     let stop = CancellationToken::new();
+    // What the first cluster would otherwise wait for; nothing depends on it.
+    let warm = Arc::clone(&services);
+    tokio::spawn(async move { warm.warm_up().await });
     let sweeper = tokio::spawn(recovery::run(Arc::clone(&services), stop.clone()));
 
     tracing::info!("listening on {}", listener.local_addr()?);

@@ -60,7 +60,7 @@ impl Step {
         match self {
             Self::Network => "docker POST /networks/create",
             Self::Nodes => "docker POST /containers/create",
-            Self::ControlPlane => "kubernetes GET /readyz",
+            Self::ControlPlane => "kubernetes GET /version",
             Self::Objects => "kubernetes PATCH",
             Self::Ready => "kubernetes WATCH nodes",
             Self::Dns => "kubernetes WATCH deployments",

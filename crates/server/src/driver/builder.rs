@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use async_trait::async_trait;
 use qbo_api::message::Code;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -25,6 +26,26 @@ pub trait Builder: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct ScriptBuilder {
     script: PathBuf,
+}
+
+/// Asks a process to end when this is dropped: a cancelled build goes with its command. It is asked and not killed, for
+/// the script to end what it started.
+struct AskedToEnd(Option<u32>);
+
+impl AskedToEnd {
+    /// The process has ended by itself.
+    fn not_at_all(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AskedToEnd {
+    fn drop(&mut self) {
+        let id = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(Err(error)) = id.map(|id| kill_process(id, Signal::TERM)) {
+            tracing::warn!(%error, "a cancelled build cannot be asked to end");
+        }
+    }
 }
 
 impl ScriptBuilder {
@@ -50,10 +71,10 @@ impl Builder for ScriptBuilder {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A cancelled build ends with its command; the script leaves no half results.
-            .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
+        // Read before it is awaited: after that its id may be another's.
+        let asked = AskedToEnd(child.id());
         let (output, errors) = (child.stdout.take(), child.stderr.take());
         let forward = async {
             let mut lines = output.map(|output| BufReader::new(output).lines());
@@ -76,11 +97,59 @@ impl Builder for ScriptBuilder {
             last.into_iter().rev().collect::<Vec<_>>()
         };
         let (status, (), last) = tokio::join!(child.wait(), forward, collect);
+        asked.not_at_all();
         let status = status.map_err(failed)?;
         if status.success() {
             return Ok(());
         }
         let problem = format!("the build of qbo/node:{version} failed ({status}): {}", last.join(" / "));
         Err(Failure::new(Code::INTERNAL, problem, format!("run it by hand to see more: {script} {version}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn script(directory: &Path, text: &str) -> ScriptBuilder {
+        let path = directory.join("build");
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        ScriptBuilder::new(&path)
+    }
+
+    #[tokio::test]
+    async fn lines_are_forwarded_and_a_failure_says_the_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let builder = script(directory.path(), "echo STEP one; echo why >&2; exit 3");
+        let lines = std::sync::Mutex::new(Vec::new());
+        let failure = builder.build("v1.37.2", &|line| lines.lock().unwrap().push(line.to_owned())).await.unwrap_err();
+        assert_eq!(*lines.lock().unwrap(), ["STEP one"]);
+        assert!(failure.problem.ends_with("why"), "{}", failure.problem);
+    }
+
+    #[tokio::test]
+    async fn a_build_that_is_dropped_may_tidy_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(
+            "trap 'echo tidy > {0}/tidied; exit' TERM; echo begun; while :; do sleep 0.01; done",
+            directory.path().display()
+        );
+        let builder = script(directory.path(), &text);
+        let (begun, mut beginning) = tokio::sync::mpsc::unbounded_channel();
+        let progress = move |line: &str| begun.send(line.to_owned()).unwrap();
+        tokio::select! {
+            outcome = builder.build("v1.37.2", &progress) => panic!("{outcome:?}"),
+            line = beginning.recv() => assert_eq!(line.unwrap(), "begun"),
+        }
+        let tidied = async {
+            while !directory.path().join("tidied").exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), tidied).await.expect("waited 20 s for the script to tidy up");
     }
 }

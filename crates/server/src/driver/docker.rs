@@ -310,6 +310,8 @@ fn body(container: &NewContainer, runtime: Runtime) -> ContainerCreateBody {
             // Docker's default runtime may be a wrapper of runc that the host needs, so runc is not named.
             runtime: (runtime == Runtime::Nvidia).then(|| "nvidia".into()),
             network_mode: Some(container.network.clone()),
+            // The image's start looks this name up, and a host whose DNS does not answer would hold it up.
+            extra_hosts: Some(vec!["host.docker.internal:host-gateway".into()]),
             binds: Some(vec!["/lib/modules:/lib/modules:ro".into()]),
             tmpfs: Some(HashMap::from([("/tmp".into(), String::new()), ("/run".into(), String::new())])),
             // Nodes come back with Docker, but for those that were stopped on purpose.

@@ -39,7 +39,8 @@ pub trait Kubernetes: Send + Sync + 'static {
 /// One cluster's API server. Calls that wait do so without end; their callers bound them.
 #[async_trait]
 pub trait ApiServer: Send + Sync {
-    /// Waits until the API server says that it is ready.
+    /// Waits until the API server serves. It says that it is ready only after it has written its own roles, which
+    /// whoever needs none of them does not wait for.
     async fn await_answer(&self);
     /// Brings objects into the cluster (server-side apply): namespaces first, then all else at once.
     async fn apply(&self, objects: &[Value]) -> Result<(), KubernetesError>;
@@ -111,7 +112,7 @@ impl ApiServer for KubeApiServer {
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            let request = http::Request::get("/readyz").body(Vec::new()).expect("a constant request is valid");
+            let request = http::Request::get("/version").body(Vec::new()).expect("a constant request is valid");
             match tokio::time::timeout(Duration::from_secs(5), self.client.request_text(request)).await {
                 Ok(Ok(_)) => return,
                 Ok(Err(error)) => tracing::trace!(%error, "the API server is not ready"),

@@ -149,6 +149,37 @@ async fn whenever_the_server_is_killed_its_next_start_leaves_nothing_unfinished(
     }
 }
 
+/// The mark is on the cluster, its answer is lost, and the server is killed while it takes all that back.
+#[tokio::test]
+async fn what_was_marked_as_complete_and_failed_all_the_same_is_not_taken_for_complete() {
+    let calls = calls_of_an_add().await;
+    let failing = || {
+        let cloud = Cloud::new();
+        cloud.engine.trouble(completing(&calls), Trouble::FailsAfterwards(EngineFault::TimedOut));
+        cloud
+    };
+    let cloud = failing();
+    cloud.fail(ADD).await;
+    let undo = cloud.engine.calls().split_off(completing(&calls) + 1);
+    for (index, call) in undo.iter().enumerate() {
+        for moment in [Moment::Never, Moment::AtOnce, Moment::Late] {
+            let mut cloud = failing();
+            let before = cloud.everything();
+            cloud.engine.trouble(completing(&calls) + 1 + index, Trouble::Hangs(moment));
+            tokio::select! {
+                ended = cloud.run(ADD) => panic!("{call}: {ended:?}"),
+                () = cloud.engine.hung() => {}
+            }
+            cloud.restart();
+            let complete = cloud.everything();
+            cloud.sweep().await;
+            // Killed before anything was taken back, the cluster is whole.
+            let is_whole = index == 0 && moment != Moment::AtOnce;
+            assert_eq!(cloud.everything(), if is_whole { complete } else { before }, "{call}, carried out: {moment:?}");
+        }
+    }
+}
+
 /// The engine refuses something while a failed add is undone.
 #[tokio::test]
 async fn whatever_cannot_be_undone_is_removed_later() {
