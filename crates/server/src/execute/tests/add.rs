@@ -38,6 +38,25 @@ async fn a_cluster_brings_its_image_along_once() {
     assert!(ended.nodes().iter().all(|node| node.image == "kindest/node:v1.36.0"));
 }
 
+#[tokio::test]
+async fn a_server_that_warmed_up_knows_its_image_before_the_first_cluster() {
+    let cloud = Cloud::new();
+    let before = cloud.everything();
+    cloud.services.warm_up().await;
+    assert_eq!(cloud.everything(), before);
+    let first = cloud.engine.calls().len();
+    cloud.succeed("add cluster alex -n 3").await;
+    cloud.succeed("add cluster sam -n 1").await;
+    let calls = cloud.engine.calls().split_off(first);
+    assert!(!calls.iter().any(|call| call.starts_with("create_probe")), "{calls:?}");
+
+    let cloud = Cloud::new();
+    cloud.engine.vanish();
+    cloud.services.warm_up().await;
+    cloud.engine.revive();
+    cloud.succeed("add cluster alex").await;
+}
+
 /// The session sends the echo and the final message; these are between them.
 #[tokio::test]
 async fn a_complete_cluster_is_told_with_its_nodes() {
