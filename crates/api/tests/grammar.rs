@@ -11,7 +11,7 @@ fn names<T: std::str::FromStr<Err: std::fmt::Debug> + std::fmt::Debug>(
     pattern: &'static str,
 ) -> impl Strategy<Value = Vec<T>> {
     prop::collection::btree_set(pattern, 1..4)
-        .prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect())
+        .prop_map(|names| names.into_iter().map(|name| name.parse().expect("the pattern is a name")).collect())
 }
 
 fn selection() -> impl Strategy<Value = Selection> {
@@ -31,8 +31,8 @@ fn command() -> impl Strategy<Value = Command> {
             Command::AddCluster(AddCluster {
                 names,
                 image: image.and_then(|image| image.parse().ok()),
-                nodes: NodeCount::new(nodes).unwrap(),
-                domain: domain.parse().unwrap(),
+                nodes: NodeCount::new(nodes).expect("within the bounds"),
+                domain: domain.parse().expect("the pattern is a domain"),
                 retain,
             })
         });

@@ -132,6 +132,18 @@ fn together(outcomes: Vec<(String, Result<(), Failure>)>) -> Result<(), Failure>
     }
 }
 
+/// Calls the clean-up where a command panics: it undid nothing. Made before the command claims anything, and so dropped
+/// after all claims are given back.
+struct RungOnPanic<'a>(&'a LeftOvers);
+
+impl Drop for RungOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.ring();
+        }
+    }
+}
+
 #[async_trait]
 impl Executor for Services {
     async fn execute(
@@ -140,6 +152,7 @@ impl Executor for Services {
         reporter: Reporter,
         running: Running,
     ) -> Result<(), Failure> {
+        let _panic = RungOnPanic(&self.left_overs);
         let user = &permitted.user().email;
         match permitted.command() {
             Command::Version => version::run(&self, &reporter).await,

@@ -19,6 +19,9 @@ use crate::operations::{Claim, Running};
 use crate::provision::{Context, Wishes, create};
 use crate::report::Reporter;
 
+/// Networks that every Docker has.
+const DOCKER_NETWORKS: [&str; 3] = ["bridge", "host", "none"];
+
 /// Free space under Docker's root directory without which no cluster is begun.
 const FREE_SPACE: u64 = 1 << 30;
 
@@ -132,6 +135,10 @@ async fn refuse_taken_names(services: &Services, user: &str, names: &[ClusterNam
         if clusters.iter().any(|cluster| cluster.identity.user == user && cluster.identity.name == name) {
             let cure = format!("take another name, or remove it first: qbo delete cluster {name}");
             return Err(Failure::new(Code::CONFLICT, format!("there is a cluster '{name}' already"), cure));
+        }
+        if DOCKER_NETWORKS.contains(&name) {
+            let problem = format!("'{name}' is a network of Docker's own, and a cluster's network bears its name");
+            return Err(Failure::new(Code::CONFLICT, problem, "take another name"));
         }
         if networks.iter().any(|network| network.name == name) {
             let problem = format!(

@@ -69,6 +69,13 @@ const WRONG: &[Wrong] = &[
         cure: "docker network rm alex",
     },
     Wrong {
+        given: |_| {},
+        line: "add cluster host",
+        code: Code::CONFLICT,
+        problem: "'host' is a network of Docker's own, and a cluster's network bears its name",
+        cure: "take another name",
+    },
+    Wrong {
         given: |cloud| cloud.engine.vanish(),
         line: "add cluster alex",
         code: Code::UNAVAILABLE,
