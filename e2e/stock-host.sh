@@ -59,8 +59,9 @@ make_share() {
 # Prints what the test says while the host runs.
 boot() {
 	touch "$share/output"
-	# What the host writes goes to a file of its own; the root stays as it is.
-	timeout --kill-after 10 "$limit" linux.uml ubda="$work/changes,$disk" root=/dev/ubda rw mem=6G hostfs="$share" \
+	# In a session of its own, for a signal that a shell or terminal sends around, even SIGCONT, is a panic there.
+	# What the host writes to its disk goes to a file of its own; the root stays as it is.
+	setsid timeout --kill-after 10 "$limit" linux.uml ubda="$work/changes,$disk" root=/dev/ubda rw mem=6G hostfs="$share" \
 		con0=null,fd:1 con=null ssl=null selinux=0 quiet </dev/null >"$console" 2>&1 &
 	tail --follow --lines +1 --sleep-interval 0.2 --pid $! "$share/output" | sed --unbuffered 's/^/stock host: /'
 }

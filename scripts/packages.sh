@@ -4,6 +4,8 @@
 packages_wanted() {
 	# For the build, and for the scripts themselves.
 	printf '%s\n' ca-certificates curl gcc jq libc6-dev procps util-linux
+	# What the tests need besides.
+	[[ -z ${QBO_TEST_PACKAGES:-} ]] || tr ' ' '\n' <<<"$QBO_TEST_PACKAGES"
 	# A daemon of another origin, as docker-ce or Docker Desktop, serves as well.
 	if ! command -v dockerd >/dev/null && [[ ! -S $docker_socket ]]; then
 		printf '%s\n' docker.io

@@ -6,6 +6,7 @@
 mod dns;
 mod http;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
@@ -14,16 +15,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use dns::Resolver;
 
 const USAGE: &str = "Usage: probe serve PORT TEXT       answers every HTTP request with the text
-       probe fetch NAME PORT TIMES  fetches from a name that cluster DNS knows, prints each answer
+       probe gather NAME PORT COUNT fetches from a name that DNS knows until so many different answers came
        probe resolve NAME           prints the address of a name
        probe first-answer NAME      asks until DNS answers; writes start and answer (Unix time) to /dev/termination-log
        probe write FILE TEXT        writes a file
        probe read FILE              prints a file";
 
-/// Between two questions of `first-answer`.
+/// Between two questions.
 const PACE: Duration = Duration::from_millis(50);
-/// The longest `first-answer` asks.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// The longest that is asked.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
 fn run(words: &[&str]) -> io::Result<()> {
     match words {
         ["serve", port, text] => http::serve(number(port)?, text),
-        ["fetch", name, port, times] => fetch(name, number(port)?, number(times)?),
+        ["gather", name, port, count] => gather(name, number(port)?, usize::from(number(count)?)),
         ["resolve", name] => print(&resolve(name)?.to_string()),
         ["first-answer", name] => first_answer(name),
         ["write", file, text] => std::fs::write(file, text),
@@ -50,9 +51,23 @@ fn run(words: &[&str]) -> io::Result<()> {
     }
 }
 
-fn fetch(name: &str, port: u16, times: u16) -> io::Result<()> {
-    let address = SocketAddr::new(resolve(name)?, port);
-    (0..times).try_for_each(|_| print(&http::fetch(address, name)?))
+/// What a node's proxy has not heard of yet answers later: only the last error counts.
+fn gather(name: &str, port: u16, count: usize) -> io::Result<()> {
+    let (mut answers, deadline) = (BTreeSet::new(), Instant::now() + PATIENCE);
+    while answers.len() < count {
+        match resolve(name).and_then(|address| http::fetch(SocketAddr::new(address, port), name)) {
+            Ok(answer) => {
+                answers.insert(answer);
+            }
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => {}
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::other(format!("only {answers:?} answered")));
+        }
+        std::thread::sleep(PACE);
+    }
+    answers.iter().try_for_each(|answer| print(answer))
 }
 
 fn resolve(name: &str) -> io::Result<IpAddr> {

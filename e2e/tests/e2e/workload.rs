@@ -9,9 +9,6 @@ use qbo_e2e::wait;
 
 use crate::scene::probe;
 
-/// Of requests, so many that an even choice between two servers leaves none of them out.
-const REQUESTS: &str = "40";
-
 const WEB: &str = include_str!("../../manifests/web.yaml");
 const POD: &str = include_str!("../../manifests/pod.yaml");
 const CLAIM: &str = include_str!("../../manifests/claim.yaml");
@@ -36,11 +33,11 @@ impl<'a> Workload<'a> {
         self.kubectl.run(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     }
 
-    /// From every node, both servers answer under the Service's name.
+    /// From every node, all servers answer under the Service's name, each with the name of its node.
     pub(crate) fn web_answers(&self, round: &str, askers: &[String], servers: &[String]) {
         let pods: Vec<String> = (0..askers.len()).map(|number| format!("ask-{round}-{number}")).collect();
         for (pod, node) in pods.iter().zip(askers) {
-            self.start(pod, node, &["fetch", "web", "80", REQUESTS]);
+            self.start(pod, node, &["gather", "web", "80", &servers.len().to_string()]);
         }
         for (pod, node) in pods.iter().zip(askers) {
             let output = self.kubectl.await_output(pod);
