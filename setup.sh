@@ -17,6 +17,7 @@ original_path=$PATH
 . "$repository/scripts/image.sh"
 . "$repository/scripts/api.sh"
 . "$repository/scripts/cluster.sh"
+. "$repository/scripts/kubectl.sh"
 
 # These change what belongs to the host; the others any user can do who may use Docker.
 host_steps=(packages toolchains limits cgroups runtime docker)
@@ -105,7 +106,7 @@ show_result() {
 	[[ :$original_path: == *:$binary_directory:* ]] || say "Add $binary_directory to your PATH to find qbo."
 }
 
-steps=("${host_steps[@]}" "${qbo_steps[@]}" cluster)
+steps=("${host_steps[@]}" "${qbo_steps[@]}" cluster kubectl)
 case ${1:-} in
 '') ;;
 --host-only) steps=("${host_steps[@]}") ;;
