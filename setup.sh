@@ -91,7 +91,7 @@ require_prepared_host() {
 }
 
 show_result() {
-	qbo get nodes "$cluster_name"
+	qbo get nodes "$cluster_name" --output table
 	cat <<-END
 
 		The API listens at http://127.0.0.1:9601/qbo (WebSocket).

@@ -4,7 +4,7 @@
 cluster_name=alex
 
 cluster_exists() {
-	qbo get cluster "$cluster_name" 2>/dev/null | jq --exit-status '.clusters[]?' >/dev/null 2>&1
+	qbo get cluster "$cluster_name" >/dev/null 2>&1
 }
 
 cluster_plan() {
@@ -13,5 +13,5 @@ cluster_plan() {
 }
 
 cluster_apply() {
-	cluster_exists || qbo add cluster "$cluster_name"
+	cluster_exists || qbo add cluster "$cluster_name" --output table
 }

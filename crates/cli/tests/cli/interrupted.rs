@@ -98,7 +98,10 @@ async fn what_only_reads_just_ends() {
         peer.hear().await;
     })
     .await;
-    let mut child = qbo.command("get cluster").spawn().unwrap();
+    // Whoever starts the tests in the background has this signal ignored, and that is inherited.
+    let mut command = qbo.program("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_qbo"), "get", "cluster"]);
+    let mut child = command.spawn().unwrap();
     let _output = accepted(&mut child).await;
     interrupt(&child);
     let status = timeout(LIMIT, child.wait()).await.unwrap().unwrap();
