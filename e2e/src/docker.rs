@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// In the names of the containers with which a server looks into images.
+const PROBE: &str = "qbo-probe-";
+
 /// A Docker.
 #[derive(Debug, Clone, Default)]
 pub struct Docker {
@@ -11,13 +14,32 @@ pub struct Docker {
     host: Option<String>,
 }
 
-/// All that Docker holds, by id and name.
+/// All that Docker holds, by id and name, but for the containers with which a server looks into images: those come and
+/// go on its own account, see [`Docker::probes`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inventory {
     containers: BTreeSet<String>,
     networks: BTreeSet<String>,
     volumes: BTreeSet<String>,
     images: BTreeSet<String>,
+}
+
+impl Inventory {
+    /// What is in one of two alone, a line each; empty where they are the same.
+    pub fn difference(&self, before: &Self) -> String {
+        let pairs = [
+            (&self.containers, &before.containers),
+            (&self.networks, &before.networks),
+            (&self.volumes, &before.volumes),
+            (&self.images, &before.images),
+        ];
+        let of_pair = |(now, before): (&BTreeSet<String>, &BTreeSet<String>)| {
+            let more = now.difference(before).map(|line| format!("\n  more: {line}"));
+            let less = before.difference(now).map(|line| format!("\n  less: {line}"));
+            more.chain(less).collect::<String>()
+        };
+        pairs.map(of_pair).concat()
+    }
 }
 
 impl Docker {
@@ -48,13 +70,31 @@ impl Docker {
 
     /// All that it holds.
     pub fn inventory(&self) -> Inventory {
-        let list = |words: &[&str]| self.run(words).lines().map(str::to_owned).collect();
+        let list = |words: &[&str]| {
+            let listed = self.run(words);
+            listed.lines().filter(|line| !line.contains(PROBE)).map(str::to_owned).collect()
+        };
         Inventory {
             containers: list(&["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"]),
-            networks: list(&["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"]),
+            // Those that Docker makes for itself are made anew whenever it starts.
+            networks: list(&[
+                "network",
+                "ls",
+                "--filter",
+                "type=custom",
+                "--no-trunc",
+                "--format",
+                "{{.ID}} {{.Name}}",
+            ]),
             volumes: list(&["volume", "ls", "--format", "{{.Name}}"]),
             images: list(&["image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]),
         }
+    }
+
+    /// The containers with which a server looks into images just now.
+    pub fn probes(&self) -> Vec<String> {
+        let names = self.run(&["ps", "--all", "--filter", &format!("name={PROBE}"), "--format", "{{.Names}}"]);
+        names.lines().map(str::to_owned).collect()
     }
 
     /// The names of the containers with this label.

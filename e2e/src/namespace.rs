@@ -18,9 +18,14 @@ const STARTING: Duration = Duration::from_mins(1);
 pub struct PrivateDocker {
     /// Keeps the namespaces, until its standard input is closed.
     holder: Child,
+    /// Apart from the daemon, as packages have it: it lives on when the daemon dies.
+    containerd: Option<Child>,
     daemon: Option<Child>,
     directory: TempDir,
 }
+
+/// For containerd as Docker uses it.
+const CONTAINERD: &str = "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n";
 
 impl PrivateDocker {
     /// Starts one on an empty file system of this size, in the notation of tmpfs.
@@ -29,7 +34,7 @@ impl PrivateDocker {
         let mut holder = Command::new("unshare");
         holder.args(["--net", "--mount", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null());
         let holder = holder.spawn().expect("unshare starts");
-        let mut docker = Self { holder, daemon: None, directory };
+        let mut docker = Self { holder, containerd: None, daemon: None, directory };
         let data = docker.data();
         std::fs::create_dir(&data).expect("a directory is made");
         let own = |name: &str| std::fs::read_link(format!("/proc/{name}/ns/mnt")).ok();
@@ -38,6 +43,7 @@ impl PrivateDocker {
         });
         docker.inside(&["ip", "link", "set", "lo", "up"]);
         docker.inside(&["mount", "-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", path(&data)]);
+        docker.start_containerd();
         docker.start_daemon();
         docker
     }
@@ -78,17 +84,33 @@ impl PrivateDocker {
 
     /// Starts the daemon again.
     pub fn start_daemon(&mut self) {
-        let log = File::options().append(true).create(true).open(self.directory.path().join("log"));
-        let log = log.expect("the daemon's log is written");
-        let at = |name: &str| path(&self.directory.path().join(name)).to_owned();
-        let enter = self.enter();
-        let mut daemon = Command::new(&enter[0]);
-        daemon.args(&enter[1..]).args(["dockerd", "--host", &self.host(), "--data-root", path(&self.data())]);
-        daemon.args(["--exec-root", &at("exec"), "--pidfile", &at("pid")]);
-        let daemon = daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("dockerd starts");
-        self.daemon = Some(daemon);
+        let words = ["dockerd", "--host", &self.host(), "--containerd", &self.at("containerd.sock")];
+        let places =
+            ["--data-root", &self.at("data/docker"), "--exec-root", &self.at("exec"), "--pidfile", &self.at("pid")];
+        self.daemon = Some(self.spawn(&[&words[..], &places].concat()));
         let client = self.client();
         wait::until("a Docker of our own to answer", STARTING, || client.attempt(&["info"]).ok());
+    }
+
+    fn start_containerd(&mut self) {
+        std::fs::write(self.directory.path().join("containerd.toml"), CONTAINERD).expect("a file is written");
+        let words = ["containerd", "--config", &self.at("containerd.toml"), "--address", &self.at("containerd.sock")];
+        let places = ["--root", &self.at("data/containerd"), "--state", &self.at("containerd")];
+        self.containerd = Some(self.spawn(&[&words[..], &places].concat()));
+    }
+
+    /// Starts a program in the namespaces, with a log of its own.
+    fn spawn(&self, words: &[&str]) -> Child {
+        let log = self.directory.path().join(format!("{}.log", words[0]));
+        let log = File::options().append(true).create(true).open(log).expect("a log is written");
+        let enter = self.enter();
+        let mut command = Command::new(&enter[0]);
+        command.args(&enter[1..]).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.spawn().expect("nsenter starts")
+    }
+
+    fn at(&self, name: &str) -> String {
+        path(&self.directory.path().join(name)).to_owned()
     }
 
     fn data(&self) -> PathBuf {
@@ -114,8 +136,8 @@ impl Drop for PrivateDocker {
         if !containers.is_empty() {
             let _ = client.attempt(&[&["rm", "--force", "--volumes"], containers.as_slice()].concat());
         }
-        if let Some(daemon) = &mut self.daemon {
-            crate::server::terminate(daemon);
+        for process in [&mut self.daemon, &mut self.containerd].into_iter().flatten() {
+            crate::server::terminate(process);
         }
         // The last process of the namespaces takes the file system with it.
         drop(self.holder.stdin.take());

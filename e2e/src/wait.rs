@@ -7,12 +7,20 @@ const PACE: Duration = Duration::from_millis(100);
 /// The value, as soon as there is one.
 #[track_caller]
 pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    until_ok(what, limit, || look().ok_or_else(String::new))
+}
+
+/// The same, where each look says what is still missing.
+#[track_caller]
+pub fn until_ok<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + limit;
     loop {
-        if let Some(value) = look() {
-            return value;
+        match look() {
+            Ok(value) => return value,
+            Err(missing) => {
+                assert!(Instant::now() < deadline, "waited {} s in vain for {what} {missing}", limit.as_secs());
+            }
         }
-        assert!(Instant::now() < deadline, "waited {} s in vain for {what}", limit.as_secs());
         std::thread::sleep(PACE);
     }
 }

@@ -41,6 +41,7 @@ fn a_full_disk_and_a_dying_docker_leave_nothing() {
     adding.end().assert_failed(2, 503, "Docker does not answer");
     docker.start_daemon();
     scene.await_clean();
+    scene.end();
 }
 
 fn load_image(docker: &Docker) {

@@ -22,6 +22,7 @@ fn a_cancelled_add_leaves_nothing() {
     adding.interrupt();
     adding.end().assert_failed(1, 499, "cancelled");
     scene.assert_clean();
+    scene.end();
 }
 
 #[test]
@@ -36,6 +37,20 @@ fn an_add_that_the_servers_end_cut_off_is_cleaned_up() {
         assert!(ended.errors.contains("connection to the API server"), "{ended}");
         scene.await_clean();
     }
+    scene.end();
+}
+
+#[test]
+fn a_server_that_is_asked_to_end_undoes_what_it_does() {
+    // It looks into its image meanwhile.
+    Scene::new().end();
+
+    let scene = Scene::new();
+    let mut adding = Running::start(scene.server().qbo(&add("qbo-e2e-ended -n 2")));
+    adding.await_step("nodes started", "started");
+    scene.end();
+    let ended = adding.end();
+    assert_ne!(ended.exit, 0, "{ended}");
 }
 
 #[test]
@@ -60,4 +75,5 @@ fn an_add_goes_on_without_the_cli_and_a_delete_without_the_server() {
     scene.crash_server();
     drop(delete);
     scene.await_clean();
+    scene.end();
 }

@@ -31,6 +31,7 @@ fn a_cluster_is_made_used_restarted_and_deleted() {
 
     scene.server().done(&format!("delete cluster {CLUSTER}"));
     scene.assert_clean();
+    scene.end();
 }
 
 #[test]
@@ -55,6 +56,7 @@ fn two_clusters_live_side_by_side() {
 
     scene.server().done(&format!("delete cluster {right}"));
     scene.assert_clean();
+    scene.end();
 }
 
 /// The echo, then steps with what, where and when, then one final message.

@@ -32,6 +32,7 @@ fn wrong_lines_are_refused_by_the_cli_and_by_the_server() {
         assert!(said.contains(words), "{line}: {said}");
     }
     scene.assert_clean();
+    scene.end();
 }
 
 #[test]
@@ -48,6 +49,7 @@ fn images_that_cannot_be_used_are_refused() {
     assert_eq!(scene.docker.inventory(), before);
     drop(image);
     scene.assert_clean();
+    scene.end();
 }
 
 #[test]
@@ -62,6 +64,7 @@ fn names_that_are_taken_or_unknown_are_refused() {
         scene.server().refuses(line, 1, 404, "no cluster 'qbo-e2e-none'");
     }
     scene.assert_clean();
+    scene.end();
 }
 
 #[test]
@@ -72,6 +75,7 @@ fn a_range_without_a_free_network_is_told() {
     let scene = Scene::with(Docker::default(), Options { network_range: range, ..Options::default() });
     scene.server().refuses(&add("qbo-e2e-exhausted -n 1"), 2, 507, "no /24 is left");
     scene.assert_clean();
+    scene.end();
     drop(taken);
 }
 
@@ -83,6 +87,7 @@ fn a_missing_docker_is_told() {
         scene.server().refuses(&line, 2, 503, "Docker does not answer");
     }
     scene.assert_clean();
+    scene.end();
 }
 
 /// A network that is not qbo's, while it lives.

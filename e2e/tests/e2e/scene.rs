@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use qbo_e2e::docker::{Docker, Inventory};
 use qbo_e2e::kubectl::Kubectl;
@@ -11,6 +12,8 @@ use qbo_e2e::wait;
 
 /// Of the names of all clusters and networks of the tests.
 const PREFIX: &str = "qbo-e2e-";
+/// For what a server does on its own.
+const CLEANING: Duration = Duration::from_mins(2);
 /// The last of a node's log that is shown where a test fails.
 const LOG_LINES: &str = "30";
 
@@ -69,16 +72,34 @@ impl Scene {
     /// Docker holds what it held before, and `~/.qbo` nothing but the server's lock.
     #[track_caller]
     pub(crate) fn assert_clean(&self) {
-        assert_eq!(self.docker.inventory(), self.before, "Docker is not as before");
-        assert_eq!(self.state_directory(), ["api.lock"], "~/.qbo is not as before");
+        assert_eq!(self.left_overs(), "");
     }
 
-    /// The same, for what the server does on its own.
+    /// The same, as soon as the server has done what it does on its own.
     #[track_caller]
     pub(crate) fn await_clean(&self) {
-        wait::until("the server to clean up", std::time::Duration::from_mins(2), || {
-            (self.docker.inventory() == self.before && self.state_directory() == ["api.lock"]).then_some(())
+        wait::until_ok("the server to clean up", CLEANING, || {
+            match self.left_overs() + &self.docker.probes().concat() {
+                left if left.is_empty() => Ok(()),
+                left => Err(left),
+            }
         });
+    }
+
+    /// Ends the server. Whatever it was doing, nothing is left of it.
+    #[track_caller]
+    pub(crate) fn end(mut self) {
+        let server = self.server.take().expect("the server runs");
+        assert!(server.end().success(), "the server ends well when it is asked to");
+        assert_eq!(self.docker.probes(), Vec::<String>::new(), "the server has ended in the middle of something");
+        assert_eq!(self.docker.inventory().difference(&self.before), "");
+    }
+
+    /// What Docker and `~/.qbo` hold and did not before, or the other way round.
+    fn left_overs(&self) -> String {
+        let files = self.state_directory().into_iter().filter(|name| name != "api.lock");
+        let files: Vec<String> = files.map(|name| format!("\n  more: ~/.qbo/{name}")).collect();
+        self.docker.inventory().difference(&self.before) + &files.concat()
     }
 
     fn state_directory(&self) -> Vec<String> {
@@ -91,8 +112,8 @@ impl Scene {
 
     /// Says what there is to say of a failed test, and removes what it left: what bears a name of the tests.
     #[expect(clippy::print_stderr, reason = "a failed test says why")]
-    fn tell_and_remove(&self, server: &Server) {
-        let log = server.log();
+    fn tell_and_remove(&self) {
+        let log = self.server.as_ref().map(Server::log).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(40).collect();
         eprintln!("the end of qbo-api's log:");
         tail.iter().rev().for_each(|line| eprintln!("  {line}"));
@@ -114,10 +135,8 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(server) = self.server.take()
-        {
-            self.tell_and_remove(&server);
+        if std::thread::panicking() {
+            self.tell_and_remove();
         }
     }
 }
