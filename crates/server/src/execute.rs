@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use qbo_api::command::{Command, Selection};
+use tokio_util::sync::CancellationToken;
 
 use crate::access::Permitted;
 use crate::address::Addresses;
@@ -92,9 +93,9 @@ impl Services {
         }
     }
 
-    /// Does beforehand what the first cluster would wait for.
-    pub async fn warm_up(&self) {
-        if let Err(failure) = self.images.warm_up().await {
+    /// Does beforehand what the first cluster would wait for, until `stop` is cancelled.
+    pub async fn warm_up(&self, stop: &CancellationToken) {
+        if let Err(failure) = self.images.warm_up(stop).await {
             tracing::debug!(%failure, "the default image is not looked into beforehand");
         }
     }

@@ -193,13 +193,21 @@ impl Images {
         cell.get_or_try_init(async || draw().await.map(Arc::new)).await.cloned()
     }
 
-    /// Looks into the default image where this host holds it, so that the first cluster made from it need not wait.
-    pub async fn warm_up(&self) -> Result<(), Failure> {
-        let name = self.default_image().await?.engine_name();
-        let Some(image) = self.engine.image(&name).await? else { return Ok(()) };
+    /// Looks into the default image where this host holds it, so that the first cluster made from it need not wait; until
+    /// `stop` is cancelled. Nothing is left behind then either.
+    pub async fn warm_up(&self, stop: &CancellationToken) -> Result<(), Failure> {
+        let find = async {
+            let name = self.default_image().await?.engine_name();
+            Ok::<_, Failure>(self.engine.image(&name).await?.map(|image| (name, image)))
+        };
+        let found = tokio::select! {
+            found = find => found?,
+            () = stop.cancelled() => None,
+        };
+        let Some((name, image)) = found else { return Ok(()) };
         let kubernetes = self.kubernetes(&name, &image).await?;
         let wishes = Wishes { image: name, kubernetes, nodes: 1, domain: Domain::default(), retain: false };
-        self.blueprint(&wishes, &image, &CancellationToken::new()).await.map(drop)
+        self.blueprint(&wishes, &image, stop).await.map(drop)
     }
 
     /// Lets the image's kubeadm write what it writes for the sample.

@@ -61,13 +61,16 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let services = Arc::new(Services::new(config, Drivers::connect(config)?, Arc::clone(&operations)));
     let stop = CancellationToken::new();
     // What the first cluster would otherwise wait for; nothing depends on it.
-    let warm = Arc::clone(&services);
-    tokio::spawn(async move { warm.warm_up().await });
+    let warming = tokio::spawn({
+        let (services, stop) = (Arc::clone(&services), stop.clone());
+        async move { services.warm_up(&stop).await }
+    });
     let sweeper = tokio::spawn(recovery::run(Arc::clone(&services), stop.clone()));
 
     tracing::info!("listening on {}", listener.local_addr()?);
     session::run(session::Limits::default(), services, operations, listener, stopping).await?;
     stop.cancel();
+    warming.await?;
     Ok(sweeper.await?)
 }
 

@@ -2,6 +2,7 @@
 
 use qbo_api::message::{Payload, StepState};
 use qbo_api::model::State;
+use tokio_util::sync::CancellationToken;
 
 use crate::driver::fake::FakeImage;
 use crate::execute::fixture::Cloud;
@@ -42,7 +43,7 @@ async fn a_cluster_brings_its_image_along_once() {
 async fn a_server_that_warmed_up_knows_its_image_before_the_first_cluster() {
     let cloud = Cloud::new();
     let before = cloud.everything();
-    cloud.services.warm_up().await;
+    cloud.services.warm_up(&CancellationToken::new()).await;
     assert_eq!(cloud.everything(), before);
     let first = cloud.engine.calls().len();
     cloud.succeed("add cluster alex -n 3").await;
@@ -52,7 +53,7 @@ async fn a_server_that_warmed_up_knows_its_image_before_the_first_cluster() {
 
     let cloud = Cloud::new();
     cloud.engine.vanish();
-    cloud.services.warm_up().await;
+    cloud.services.warm_up(&CancellationToken::new()).await;
     cloud.engine.revive();
     cloud.succeed("add cluster alex").await;
 }
