@@ -19,7 +19,7 @@ use crate::programs::Programs;
 pub const NETWORK_RANGE: &str = "10.222.0.0/16";
 
 /// The driver's log tells of every attempt at an API server that does not answer yet.
-const LOG: &str = "info,qbo_server=debug,kube_client=off";
+const LOG: &str = "info,qbo_server=debug,qbo_server::session::connection=info,kube_client=off";
 /// For a server to listen, and to undo what runs when it is ended.
 const STARTING: Duration = Duration::from_secs(20);
 const ENDING: Duration = Duration::from_mins(2);
@@ -29,6 +29,8 @@ const ENDING: Duration = Duration::from_mins(2);
 pub struct Options {
     /// Its range of networks.
     pub network_range: String,
+    /// The image of nodes where a command names none; found out by the server where none is named here either.
+    pub image: Option<String>,
     /// Docker's socket where it is not the usual one, as `unix:///var/run/docker.sock`.
     pub docker: Option<String>,
     /// The words before the commands that start it and the CLI, where they run in namespaces other than ours.
@@ -37,7 +39,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { network_range: NETWORK_RANGE.into(), docker: None, enter: Vec::new() }
+        Self { network_range: NETWORK_RANGE.into(), image: None, docker: None, enter: Vec::new() }
     }
 }
 
@@ -70,6 +72,7 @@ impl Server {
     pub fn start_in(programs: &Programs, options: &Options, home: TempDir) -> Self {
         let mut command = options.command(&programs.qbo_api);
         command.args(["--listen", "127.0.0.1:0", "--network-range", &options.network_range]);
+        command.args(options.image.iter().flat_map(|image| ["--image", image]));
         command.args(options.docker.iter().flat_map(|docker| ["--docker", docker]));
         command.env("HOME", home.path()).env("RUST_LOG", LOG).env("NO_COLOR", "1");
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("qbo-api starts");

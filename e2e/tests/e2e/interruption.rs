@@ -42,8 +42,11 @@ fn an_add_that_the_servers_end_cut_off_is_cleaned_up() {
 
 #[test]
 fn a_server_that_is_asked_to_end_undoes_what_it_does() {
-    // It looks into its image meanwhile.
-    Scene::new().end();
+    let scene = Scene::new();
+    wait::until("the server to look into its image", Duration::from_mins(1), || {
+        (!scene.probes().is_empty()).then_some(())
+    });
+    scene.end();
 
     let scene = Scene::new();
     let mut adding = Running::start(scene.server().qbo(&add("qbo-e2e-ended -n 2")));

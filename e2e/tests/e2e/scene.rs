@@ -24,6 +24,8 @@ pub(crate) struct Scene {
     server: Option<Server>,
     options: Options,
     before: Inventory,
+    /// With which other servers looked into images then, or left when they crashed.
+    probes_before: Vec<String>,
 }
 
 impl Scene {
@@ -39,9 +41,10 @@ impl Scene {
             "Docker does not hold {}: make it with images/node/build, or name another: QBO_NODE_IMAGE",
             image()
         );
-        let before = docker.inventory();
+        let options = Options { image: Some(image().into()), ..options };
+        let (before, probes_before) = (docker.inventory(), docker.probes());
         let server = Server::start(programs(), &options);
-        Self { docker, server: Some(server), options, before }
+        Self { docker, server: Some(server), options, before, probes_before }
     }
 
     pub(crate) fn server(&self) -> &Server {
@@ -78,11 +81,9 @@ impl Scene {
     /// The same, as soon as the server has done what it does on its own.
     #[track_caller]
     pub(crate) fn await_clean(&self) {
-        wait::until_ok("the server to clean up", CLEANING, || {
-            match self.left_overs() + &self.docker.probes().concat() {
-                left if left.is_empty() => Ok(()),
-                left => Err(left),
-            }
+        wait::until_ok("the server to clean up", CLEANING, || match self.left_overs() + &self.probes().concat() {
+            left if left.is_empty() => Ok(()),
+            left => Err(left),
         });
     }
 
@@ -91,8 +92,15 @@ impl Scene {
     pub(crate) fn end(mut self) {
         let server = self.server.take().expect("the server runs");
         assert!(server.end().success(), "the server ends well when it is asked to");
-        assert_eq!(self.docker.probes(), Vec::<String>::new(), "the server has ended in the middle of something");
+        assert_eq!(self.probes(), Vec::<String>::new(), "the server has ended in the middle of something");
         assert_eq!(self.docker.inventory().difference(&self.before), "");
+    }
+
+    /// The containers with which the server looks into images just now.
+    pub(crate) fn probes(&self) -> Vec<String> {
+        let mut probes = self.docker.probes();
+        probes.retain(|probe| !self.probes_before.contains(probe));
+        probes
     }
 
     /// What Docker and `~/.qbo` hold and did not before, or the other way round.
@@ -125,6 +133,9 @@ impl Scene {
             let journal = self.docker.attempt(&journal).unwrap_or_else(|error| error);
             eprintln!("the end of the journal of {container}:\n{journal}");
             let _ = self.docker.attempt(&["rm", "--force", "--volumes", name]);
+        }
+        for probe in self.probes() {
+            let _ = self.docker.attempt(&["rm", "--force", "--volumes", &probe]);
         }
         for network in list(&["network", "ls", "--format", "{{.Name}}"]).lines().filter(|name| name.starts_with(PREFIX))
         {
