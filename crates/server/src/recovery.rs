@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use qbo_api::model::State;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,11 @@ use crate::provision::{Mark, remove};
 
 /// The shortest and the longest time between two attempts while Docker does not answer.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+
+/// When to look again after the first look. A call in flight when an earlier server was killed may be carried out by the
+/// engine after that look, and nobody is told; the last of these is later than any call may take.
+const LATER: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
 
 /// What commands could not remove, and the bell that calls the clean-up.
 #[derive(Debug, Default)]
@@ -55,12 +61,15 @@ impl LeftOvers {
 /// Sweeps at start, and whenever a command had to leave something behind, until `stop` is cancelled.
 pub async fn run(services: Arc<Services>, stop: CancellationToken) {
     let mut pause = BACKOFF.0;
+    let mut later = LATER.into_iter();
     loop {
         match sweep(&services).await {
             Ok(()) => {
                 pause = BACKOFF.0;
+                let again = OptionFuture::from(later.next().map(tokio::time::sleep));
                 tokio::select! {
                     () = services.left_overs.rung() => {}
+                    Some(()) = again => {}
                     () = stop.cancelled() => return,
                 }
             }
