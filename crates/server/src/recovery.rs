@@ -26,7 +26,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 /// When to look again after the first look. A call in flight when an earlier server was killed may be carried out by the
 /// engine after that look, and nobody is told; the last of these is later than any call may take.
 const LATER: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
 
 /// What commands could not remove, and the bell that calls the clean-up.
 #[derive(Debug, Default)]
