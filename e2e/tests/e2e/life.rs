@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use qbo_e2e::kubectl::{Kubectl, is_ready, name};
+use qbo_e2e::socket::Socket;
 use serde_json::Value;
 
 use crate::scene::{Scene, add, image};
@@ -13,8 +14,12 @@ const CLUSTER: &str = "qbo-e2e-alex";
 #[test]
 fn a_cluster_is_made_used_restarted_and_deleted() {
     let scene = Scene::new();
+    let mut onlooker = Socket::open(scene.server().port());
+    let onlooker = std::thread::spawn(move || onlooker.receive());
     let added = scene.server().done(&add(CLUSTER));
     messages_tell_every_step(&added.messages);
+    let seen = onlooker.join().expect("the onlooker hears of the end");
+    assert_eq!(seen, added.messages, "whoever is connected sees the same, live");
     let kubectl = scene.kubectl(CLUSTER);
     kubeconfig_is_for_its_owner_alone(&scene);
     let nodes = kubectl_and_qbo_see_the_same(&scene, &kubectl);
