@@ -127,6 +127,7 @@ mkdir -p "$run_directory"
 exec 9>"$run_directory/setup.lock"
 flock --nonblock 9 || fail "another setup.sh is at work"
 
+packages_bootstrap
 image_decide
 if ((EUID != 0)); then
 	require_prepared_host

@@ -6,6 +6,7 @@
 set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+. "$repository/scripts/build.sh"
 . "$repository/scripts/docker.sh"
 
 usage() {
@@ -14,7 +15,7 @@ usage() {
 
 		Runs all tests. What the host lacks is set up first, as ./setup.sh --host-only does.
 
-		  --no-clusters  only what needs no Docker: style and unit tests
+		  --no-clusters  only what needs no Docker: style, unit tests and the contract
 		  --help         this text
 	END
 }
@@ -30,22 +31,41 @@ style() {
 	# rustls with two providers panics at the first handshake; aws-lc-rs is the one.
 	! cargo tree --locked --quiet --invert ring --edges normal,build --target all 2>/dev/null | grep . ||
 		fail "the crate ring is in the tree: a dependency needs default-features = false"
+	! cargo tree --locked --quiet --package qbo-cli --edges normal | grep schemars ||
+		fail "the CLI carries schemas: only qbo-contract has qbo-api with its feature schema"
 	# Scripts, and through them what they read in.
 	git ls-files -z | xargs -0 grep -lzZE '^#!(/usr/bin/env |/bin/)(ba)?sh' | xargs -0 shellcheck --external-sources
 }
 
 unit() {
 	headline "unit tests"
+	# A registry for the driver to talk to.
+	"$repository/e2e/fetch-program" bookworm docker-registry
 	cargo test --quiet --workspace --exclude qbo-e2e --locked
 }
 
+contract() {
+	headline "contract"
+	"$repository/crates/contract/check/run"
+}
+
+console() {
+	headline "console"
+	"$repository/web/check"
+}
+
 clusters() {
-	headline "node image"
+	headline "images"
 	"$repository/images/node/build"
+	"$repository/images/shell/build"
 	headline "clusters"
-	cargo build --locked --package qbo-cli --package qbo-server
-	"$repository/e2e/fetch-kind"
+	build_balancer
+	"$repository/web/build"
+	cargo build --locked --package qbo-cli --package qbo-server --features qbo-server/console
+	"$repository/e2e/fetch-program" forky kind
 	cargo test --locked --package qbo-e2e -- --test-threads=1
+	headline "console in a browser"
+	"$repository/web/e2e/run" --all
 }
 
 with_clusters=1
@@ -66,8 +86,13 @@ cd "$repository"
 if ((with_clusters)); then
 	((EUID == 0)) || fail "run it as root (clusters need a prepared host), or with --no-clusters"
 	docker_answers || trap docker_stop EXIT
-	QBO_TEST_PACKAGES="git iproute2 iptables nftables shellcheck" "$repository/setup.sh" --host-only
+	packages="chromium git iproute2 iptables nftables shellcheck"
+	# A node of another origin brings its own npm.
+	command -v npm >/dev/null || packages+=" nodejs npm"
+	QBO_TEST_PACKAGES=$packages "$repository/setup.sh" --host-only
 fi
 style
 unit
+contract
+console
 ((!with_clusters)) || clusters

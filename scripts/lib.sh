@@ -9,10 +9,12 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Root sets up the host; anybody else keeps to directories of their own.
 if ((EUID == 0)); then
 	binary_directory=/usr/local/bin
+	library_directory=/usr/local/lib/qbo
 	run_directory=/run/qbo
 	log_directory=/var/log/qbo
 else
 	binary_directory=$HOME/.local/bin
+	library_directory=$HOME/.local/lib/qbo
 	run_directory=${XDG_RUNTIME_DIR:-$HOME/.cache}/qbo
 	log_directory=${XDG_STATE_HOME:-$HOME/.local/state}/qbo
 fi

@@ -49,6 +49,14 @@ packages_plan_elsewhere() {
 	done
 }
 
+# Whether a registry answers decides what else is needed, and only curl can ask: so it comes before the plan, by itself.
+packages_bootstrap() {
+	((EUID == 0)) && ! command -v curl >/dev/null && command -v apt-get >/dev/null || return 0
+	say "First: install Debian packages: ca-certificates curl (to ask whether a registry of node images answers)"
+	apt_get update
+	apt_get install --yes --no-install-recommends ca-certificates curl
+}
+
 packages_apply() {
 	command -v apt-get >/dev/null || fail "install those commands with your distribution's packages, then run this again"
 	local missing

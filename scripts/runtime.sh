@@ -37,7 +37,7 @@ runtime_plan() {
 # Before the daemon's start.
 runtime_apply() {
 	build qbo-runc qbo-runtime
-	install_binary "$build_release/qbo-runc" "$runtime_directory"
+	install_binary "$(build_output qbo-runc)" "$runtime_directory"
 	runtime_configured || runtime_configure
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Rust and Go: used where they are, installed from Debian where that is new enough, else named with their source.
+# Rust, Go and Node.js: used where they are, installed from Debian where that is new enough, else named with their source.
 
 # What `rust-version` of the workspace asks for.
 rust_wanted() {
@@ -9,6 +9,11 @@ rust_wanted() {
 # What the modules of the node image ask for.
 go_wanted=1.26
 
+# What the console's tools ask for.
+node_wanted() {
+	sed -n 's/^ *"node": ">=\(.*\)"$/\1/p' "$repository/web/package.json"
+}
+
 rust_found() {
 	command -v cargo rustc >/dev/null || return 0
 	rustc --version 2>/dev/null | cut -d ' ' -f 2
@@ -17,6 +22,11 @@ rust_found() {
 go_found() {
 	command -v go >/dev/null || return 0
 	go env GOVERSION 2>/dev/null | sed 's/^go//'
+}
+
+node_found() {
+	command -v node npm >/dev/null || return 0
+	node --version 2>/dev/null | sed 's/^v//'
 }
 
 # is_enough FOUND WANTED
@@ -39,6 +49,7 @@ debian_release() {
 # Lines "name wanted source package…" of what is missing.
 toolchains_missing() {
 	is_enough "$(rust_found)" "$(rust_wanted)" || say "Rust $(rust_wanted) https://rustup.rs rustc cargo"
+	is_enough "$(node_found)" "$(node_wanted)" || say "Node.js $(node_wanted) https://nodejs.org nodejs npm"
 	! image_needs_build || is_enough "$(go_found)" "$go_wanted" || say "Go $go_wanted https://go.dev/doc/install golang-go"
 }
 

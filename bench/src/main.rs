@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bollard::Docker;
 use clap::{Parser, ValueEnum as _};
+use qbo_bench::document;
 use qbo_e2e::programs::{self, Programs};
 use qbo_e2e::server::{Options, Server};
 
@@ -69,7 +70,7 @@ async fn main() -> anyhow::Result<()> {
     let tables = measured?.markdown(&arguments.nodes);
     say(&tables)?;
     if arguments.only.is_none() {
-        report::write(&programs::repository().join("bench/README.md"), &tables)?;
+        document::write(&programs::repository().join("bench/README.md"), "create", &tables)?;
     }
     Ok(())
 }

@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use qbo_api::message::{Message, Output, Payload, StepState};
+use qbo_bench::document::cores;
+use qbo_bench::statistics::median;
 
 use crate::contender::Contender;
 use crate::observe::Times;
 
-/// Around the part of the file that is written here.
-const BEGIN: &str = "<!-- written by bench/create -->";
-const END: &str = "<!-- end -->";
-
 /// What is measured, as the table calls it.
-const MEASURES: [(&str, Measure); 4] = [
+const MEASURES: [(&str, Measure); 5] = [
     ("command returns", |times| times.returned),
     ("all nodes Ready", |times| times.ready),
     ("DNS answers a pod", |times| times.answered),
+    // kind's first pod may ask before its last node is Ready.
+    ("all Ready, and DNS answers", |times| times.ready.max(times.answered)),
     ("deleted", |times| times.deleted),
 ];
 
@@ -92,7 +90,7 @@ impl Report {
         }
         for (nodes, rounds) in self.steps.iter().filter(|(_, rounds)| !rounds.is_empty()) {
             let _ =
-                writeln!(text, "\n## Where qbo's time goes, {nodes} {}\n", if *nodes == 1 { "node" } else { "nodes" });
+                writeln!(text, "\n### Where qbo's time goes, {nodes} {}\n", if *nodes == 1 { "node" } else { "nodes" });
             text.push_str("| step | begins | lasts |\n|---|---|---|\n");
             for (name, ..) in &rounds[0].0 {
                 let of_step = || rounds.iter().filter_map(|steps| steps.0.iter().find(|(other, ..)| other == name));
@@ -105,37 +103,9 @@ impl Report {
     }
 }
 
-/// Writes the tables into the file, between the marks in it.
-pub(crate) fn write(path: &Path, tables: &str) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let marks = || format!("{} has no '{BEGIN}' before a '{END}'", path.display());
-    let (before, rest) = text.split_once(BEGIN).with_context(marks)?;
-    let (_, after) = rest.split_once(END).with_context(marks)?;
-    std::fs::write(path, format!("{before}{BEGIN}\n\n{tables}\n{END}{after}"))?;
-    Ok(())
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let (lower, upper) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
-    Some(f64::midpoint(*lower, *upper))
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_of_an_even_count_lies_between_the_middle_two() {
-        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
-        assert_eq!(median([4.0, 1.0, 2.0, 8.0].into_iter()), Some(3.0));
-        assert_eq!(median(std::iter::empty()), None);
-    }
 
     #[test]
     fn a_step_of_several_nodes_lasts_from_the_first_to_the_last() {

@@ -63,13 +63,24 @@ impl Running {
     /// Waits for a message.
     #[track_caller]
     pub fn await_message(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            match self.next() {
-                Some(message) if is_it(&message) => return message,
-                Some(_) => {}
-                None => panic!("{} ended without {what}{}", self.line, tail(&self.messages)),
-            }
-        }
+        self.await_until(self.deadline, what, is_it)
+    }
+
+    /// Waits for a change of a row under this key of which a watch tells, past others, this long at most; returns the row.
+    #[track_caller]
+    pub fn await_change(
+        &mut self,
+        limit: Duration,
+        (change, key): (&str, &str),
+        what: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let told = |message: &Value| {
+            let rows = rows(std::slice::from_ref(message), key);
+            rows.filter(|_| message["change"] == change).find(|row| is_it(row)).cloned()
+        };
+        let message = self.await_until(Instant::now() + limit, what, |message| told(message).is_some());
+        told(&message).expect("it has such a row")
     }
 
     /// Waits for the message that a step is in this state.
@@ -84,7 +95,7 @@ impl Running {
     /// Waits for the end.
     #[track_caller]
     pub fn end(mut self) -> Ended {
-        while self.next().is_some() {}
+        while self.next(self.deadline, "its end").is_some() {}
         let status = self.process.wait().expect("qbo is our child");
         Ended {
             line: std::mem::take(&mut self.line),
@@ -105,15 +116,26 @@ impl Running {
     }
 
     #[track_caller]
-    fn next(&mut self) -> Option<Value> {
-        match self.incoming.recv_timeout(self.deadline.saturating_duration_since(Instant::now())) {
+    fn await_until(&mut self, deadline: Instant, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            match self.next(deadline, what) {
+                Some(message) if is_it(&message) => return message,
+                Some(_) => {}
+                None => panic!("{} ended without {what}{}", self.line, tail(&self.messages)),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn next(&mut self, deadline: Instant, what: &str) -> Option<Value> {
+        match self.incoming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(message) => {
                 self.messages.push(message.clone());
                 Some(message)
             }
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
-                panic!("{} has not ended after {} s{}", self.line, LIMIT.as_secs(), tail(&self.messages))
+                panic!("{}: waited in vain for {what}{}", self.line, tail(&self.messages))
             }
         }
     }

@@ -1,8 +1,11 @@
 //! Docker through its own client.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use crate::registry::sha256;
 
 /// In the names of the containers with which a server looks into images.
 const PROBE: &str = "qbo-probe-";
@@ -61,6 +64,34 @@ impl Docker {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
+    /// Makes an image of one layer, for processors of this architecture, without any registry.
+    pub fn load(&self, name: &str, architecture: &str, layer: &[u8]) {
+        let configuration = serde_json::json!({
+            "architecture": architecture,
+            "os": "linux",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [sha256(layer)]},
+        });
+        let manifest = serde_json::json!([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]);
+        let mut archive = tar::Builder::new(Vec::new());
+        let files = [
+            ("config.json", configuration.to_string().into_bytes()),
+            ("manifest.json", manifest.to_string().into_bytes()),
+            ("layer.tar", layer.to_vec()),
+        ];
+        for (path, contents) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(contents.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, path, contents.as_slice()).expect("a file is written");
+        }
+        let archive = archive.into_inner().expect("an archive is written");
+        let mut load = self.command(&["load"]);
+        let mut load = load.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("docker starts");
+        let written = load.stdin.take().expect("its input is a pipe").write_all(&archive);
+        assert!(written.is_ok() && load.wait().is_ok_and(|status| status.success()), "docker load {name}");
+    }
+
     /// The client with these words.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("docker");
@@ -102,6 +133,12 @@ impl Docker {
         let filter = format!("label={label}");
         let names = self.run(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
         names.lines().map(str::to_owned).collect()
+    }
+
+    /// The address of a running container on the network of this name.
+    pub fn address(&self, container: &str, network: &str) -> String {
+        let format = format!("{{{{(index .NetworkSettings.Networks {network:?}).IPAddress}}}}");
+        self.run(&["inspect", "--format", &format, container])
     }
 
     /// Puts a file into containers, as a directory of their own file system may be mounted into pods.

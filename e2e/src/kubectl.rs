@@ -1,5 +1,6 @@
 //! Kubernetes through its own client, as the node image holds it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -78,7 +79,11 @@ impl Kubectl {
             ["Succeeded", "Failed"].contains(&phase.as_str()).then_some(phase)
         });
         let output = self.run(&["logs", pod]);
-        assert_eq!(phase, "Succeeded", "pod {pod} says: {output}");
+        assert!(
+            phase == "Succeeded",
+            "pod {pod} has failed, says '{output}' and is\n{}",
+            self.run(&["describe", "pod", pod])
+        );
         output
     }
 
@@ -95,6 +100,15 @@ impl Kubectl {
         })
     }
 
+    /// The addresses of all nodes by name, as each of them says.
+    #[track_caller]
+    pub fn addresses(&self) -> BTreeMap<String, String> {
+        let nodes = self.get(&["nodes"]);
+        let of_node =
+            |node: &Value| (name(node).to_owned(), internal_address(node).as_str().unwrap_or_default().into());
+        nodes["items"].as_array().expect("a list").iter().map(of_node).collect()
+    }
+
     /// An image that every node holds, whatever its version: for pods that bring what they run.
     #[track_caller]
     pub fn any_image(&self) -> String {
@@ -105,14 +119,20 @@ impl Kubectl {
     }
 }
 
+/// A node's address on its cluster's network.
+pub fn internal_address(node: &Value) -> &Value {
+    let addresses = node["status"]["addresses"].as_array().expect("a node has addresses");
+    &addresses.iter().find(|address| address["type"] == "InternalIP").expect("an internal one")["address"]
+}
+
 /// The name of an object.
 pub fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().expect("every object has a name")
 }
 
-/// Whether a node is Ready.
-pub fn is_ready(node: &Value) -> bool {
-    let conditions = node["status"]["conditions"].as_array();
+/// Whether a node or a pod is Ready.
+pub fn is_ready(object: &Value) -> bool {
+    let conditions = object["status"]["conditions"].as_array();
     conditions.is_some_and(|conditions| {
         conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     })

@@ -31,7 +31,12 @@ impl Programs {
             };
             return Self { qbo: named("qbo"), qbo_api: named("qbo-api") };
         }
-        let built = cargo(&["-p", "qbo-cli", "-p", "qbo-server", "--bins", "--profile", profile], "");
+        let mut words = vec!["-p", "qbo-cli", "-p", "qbo-server", "--bins", "--profile", profile];
+        // With the console, where that is built.
+        if repository().join("web/dist/index.html").is_file() {
+            words.extend(["--features", "qbo-server/console"]);
+        }
+        let built = cargo(&words, "");
         let named = |name: &str| {
             let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
             found.unwrap_or_else(|| panic!("cargo did not build {name}")).clone()
@@ -46,12 +51,22 @@ pub fn probe() -> PathBuf {
     cargo(&words, "-C target-feature=+crt-static").pop().expect("cargo builds the probe")
 }
 
-/// The peer `kind`, as Debian has it.
+/// The peer `kind`, as Debian has it: static, so it runs on older releases too.
 pub fn kind() -> PathBuf {
-    let script = repository().join("e2e/fetch-kind");
-    let output = Command::new(&script).stderr(Stdio::inherit()).output();
+    fetch("forky", "kind")
+}
+
+/// A registry, as Debian has it. The package is not installed: it would start a service.
+pub fn docker_registry() -> PathBuf {
+    fetch("bookworm", "docker-registry")
+}
+
+fn fetch(release: &str, package: &str) -> PathBuf {
+    let script = repository().join("e2e/fetch-program");
+    let output = Command::new(&script).args([release, package]).stderr(Stdio::inherit()).output();
     let output = output.unwrap_or_else(|error| panic!("{} cannot be started: {error}", script.display()));
-    assert!(output.status.success(), "{} failed; is a Debian mirror in reach?", script.display());
+    let name = script.display();
+    assert!(output.status.success(), "{name} {release} {package} failed; is a Debian mirror in reach?");
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 

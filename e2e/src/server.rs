@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::{Ended, Running};
@@ -35,11 +36,22 @@ pub struct Options {
     pub docker: Option<String>,
     /// The words before the commands that start it and the CLI, where they run in namespaces other than ours.
     pub enter: Vec<String>,
+    /// What stands in its `api.json`; without one it does with its defaults.
+    pub configuration: Option<Value>,
+    /// More of its command line.
+    pub arguments: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { network_range: NETWORK_RANGE.into(), image: None, docker: None, enter: Vec::new() }
+        Self {
+            network_range: NETWORK_RANGE.into(),
+            image: None,
+            docker: None,
+            enter: Vec::new(),
+            configuration: None,
+            arguments: Vec::new(),
+        }
     }
 }
 
@@ -70,10 +82,17 @@ impl Server {
 
     /// The same with the home directory of another that has ended.
     pub fn start_in(programs: &Programs, options: &Options, home: TempDir) -> Self {
+        if let Some(configuration) = &options.configuration {
+            let directory = home.path().join(".qbo");
+            std::fs::create_dir_all(&directory).expect("a directory is made");
+            std::fs::write(directory.join("api.json"), configuration.to_string())
+                .expect("its configuration is written");
+        }
         let mut command = options.command(&programs.qbo_api);
         command.args(["--listen", "127.0.0.1:0", "--network-range", &options.network_range]);
         command.args(options.image.iter().flat_map(|image| ["--image", image]));
         command.args(options.docker.iter().flat_map(|docker| ["--docker", docker]));
+        command.args(&options.arguments);
         command.env("HOME", home.path()).env("RUST_LOG", LOG).env("NO_COLOR", "1");
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("qbo-api starts");
         let log = BufReader::new(process.stderr.take().expect("its standard error is a pipe"));
@@ -91,9 +110,25 @@ impl Server {
     /// The CLI with these words, for this server.
     pub fn qbo(&self, words: &str) -> Command {
         let mut command = self.options.command(&self.programs.qbo);
-        command.args(words.split_whitespace()).env("HOME", self.home.path()).env_remove("QBO_UID");
-        command.env("QBO_HOST", "127.0.0.1").env("QBO_PORT", self.port.to_string()).stdin(Stdio::null());
+        command.args(words.split_whitespace());
+        self.address(&mut command);
         command
+    }
+
+    /// A shell with the CLI in its path, for this server.
+    pub fn shell(&self, script: &str) -> Command {
+        let mut directories = vec![self.programs.qbo.parent().expect("the CLI is in a directory").to_owned()];
+        directories.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let path = std::env::join_paths(directories).expect("directories of a path are one");
+        let mut command = self.options.command(Path::new("bash"));
+        command.args(["-o", "pipefail", "-c", script]).env("PATH", path).current_dir(self.home());
+        self.address(&mut command);
+        command
+    }
+
+    fn address(&self, command: &mut Command) {
+        command.env("HOME", self.home.path()).env_remove("QBO_UID").env_remove("KUBECONFIG");
+        command.env("QBO_HOST", "127.0.0.1").env("QBO_PORT", self.port.to_string()).stdin(Stdio::null());
     }
 
     /// Runs the CLI to its end.
@@ -124,6 +159,11 @@ impl Server {
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// What it has logged.
@@ -167,6 +207,11 @@ fn keep_log(log: impl BufRead, mut file: File, found: &mpsc::Sender<u16>) {
             let _ = found.send(port);
         }
     }
+}
+
+/// Presses Ctrl-C in a program.
+pub fn interrupt(process: &Child) {
+    kill_process(Pid::from_child(process), Signal::INT).expect("it runs");
 }
 
 /// Asks a process to end, and waits until it has.

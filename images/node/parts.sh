@@ -1,22 +1,6 @@
 # How each part of the node image is built, sourced by `build`: build_<part> makes the part in the current directory.
 # shellcheck shell=bash disable=SC2154
 
-# The path of a Go module at the version the go.mod in a directory locks.
-module() {
-	(cd "$1" && go mod download "$2" && go list -m -f '{{.Dir}}' "$2")
-}
-
-module_version() {
-	(cd "$1" && go list -m -f '{{.Version}}' "$2")
-}
-
-# go_build DIRECTORY OUTPUT FLAGS... PACKAGE: builds a package with the go.mod of a directory into the current one.
-go_build() {
-	local directory=$1 output=$PWD/$2
-	shift 2
-	(cd "$directory" && nice -n 10 go build -o "$output" "$@")
-}
-
 # key_of PART: the hash of what it is made of.
 key_of() {
 	case $1 in
@@ -27,7 +11,8 @@ key_of() {
 		(
 			cd "$repository"
 			rustc -V
-			cargo tree --quiet -p kindnetd -e normal,build --prefix none
+			# Without the paths of the workspace's own crates: the same commit is the same anywhere.
+			cargo tree --quiet -p kindnetd -e normal,build --prefix none | sed 's: (/.*)::'
 			sed -n '/^\[profile.small\]/,/^$/p' Cargo.toml
 			declare -f build_kindnetd
 		) | key "$repository/crates/kindnetd/Cargo.toml" "$repository/crates/kindnetd/src"
@@ -131,14 +116,4 @@ build_base() {
 		--dpkgopt='path-include=/usr/share/doc/*/copyright' \
 		--customize-hook="$here/base.hook \"\$1\"" \
 		trixie base.tar "$(debian_mirror)"
-}
-
-# Without a mirror named by QBO_DEBIAN_MIRROR, the one the host itself uses.
-debian_mirror() {
-	local uri=${QBO_DEBIAN_MIRROR:-}
-	if [[ -z $uri ]]; then
-		uri=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
-			sed -n 's/^Debian|Debian|//p' | head -n 1) || true
-	fi
-	echo "${uri:-http://deb.debian.org/debian}"
 }

@@ -74,6 +74,20 @@ impl ImageReference {
         format!("{prefix}{}{tag}{digest}", self.path.join("/"))
     }
 
+    /// The name that container runtimes in nodes know the image by: nothing is left out of it.
+    pub fn runtime_name(&self) -> String {
+        if self.registry() != HUB[0] {
+            return self.engine_name();
+        }
+        let official = if self.path.len() == 1 { "library/" } else { "" };
+        format!("docker.io/{official}{}", self.engine_name())
+    }
+
+    /// Whether it is named by its digest.
+    pub fn has_digest(&self) -> bool {
+        self.digest.is_some()
+    }
+
     /// The full name in qbo's messages, with the registry before it.
     pub fn full_name(&self) -> String {
         let registry = self.registry();
@@ -191,6 +205,18 @@ fn is_digest(digest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn container_runtimes_know_whole_names() {
+        for (name, runtime) in [
+            ("app", "docker.io/library/app:latest"),
+            ("app:1", "docker.io/library/app:1"),
+            ("hub.docker.com/kindest/node:v1", "docker.io/kindest/node:v1"),
+            ("localhost:5000/app:1", "localhost:5000/app:1"),
+        ] {
+            assert_eq!(name.parse::<ImageReference>().unwrap().runtime_name(), runtime);
+        }
+    }
 
     #[test]
     fn both_spellings_of_docker_hub_are_the_same_image() {

@@ -5,17 +5,26 @@
 //! answer travels back as a [`message::Message`].
 
 pub mod command;
+pub mod file;
 pub mod grammar;
 pub mod image;
+pub mod label;
 pub mod message;
 pub mod model;
 pub mod name;
+pub mod registry;
+pub mod settings;
+pub mod terminal;
+pub mod wanted;
 
 /// The TCP port of the API where nothing else is configured.
 pub const DEFAULT_PORT: u16 = 9601;
 
 /// The path of the WebSocket channel.
 pub const CHANNEL_PATH: &str = "/qbo";
+
+/// The path of the WebSocket channel of terminals.
+pub const TERMINAL_PATH: &str = "/terminal";
 
 /// The header of the upgrade response in which the server names the connection, as [`message::Envelope::wsi`]
 /// does in every message: a client that shares its mirror recognises by it the commands it sent itself.

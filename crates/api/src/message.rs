@@ -3,20 +3,25 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{Cluster, Image, Node, Version};
+use crate::model::{Client, Cluster, Image, Network, Node, Pod, Registry, Service, Usage, Version};
 
-/// What a client sends: a command line, and the mirror it is meant for.
+/// What a client sends: a command line, the mirror it is meant for, and the file that the line names, if it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Request {
     /// The command line without the leading `qbo`.
     pub cmd: String,
     /// The mirror; absent or empty means the user's own.
     #[serde(default)]
     pub uuid: String,
+    /// The text of the file that `-f` names: the server reads no files of its clients' hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// About whom and what.
     #[serde(flatten)]
@@ -28,8 +33,10 @@ pub struct Message {
 
 /// The fields every message has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Envelope {
     /// RFC 3339, UTC, microseconds.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
     pub timestamp: String,
     /// The reason phrase of `code`.
     pub status: String,
@@ -39,9 +46,9 @@ pub struct Envelope {
     pub command_id: Uuid,
     /// The normalised line with `qbo ` in front.
     pub command_line: String,
-    /// The verb; [`Verb::Done`] on the final message.
+    /// The verb; `CMD_DONE` on the final message of success.
     pub command: Verb,
-    /// The object; [`Subcommand::Done`] on the final message.
+    /// The object; `SUBCMD_DONE` on the final message of success.
     pub subcommand: Subcommand,
     /// `APICMD_NONE`, `APICMD_DONE`, or the backend call in progress.
     pub apicommand: String,
@@ -65,10 +72,32 @@ pub struct Envelope {
     pub thread_id: i64,
     /// The listener the connection came in on.
     pub vhost: String,
+    /// On rows of what is known now: the state of all objects they were taken from. It grows with every change, also over
+    /// a restart of the server, and is the same for all who are told of that change.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sequence: Option<u64>,
+    /// On rows that no command asked for: what became of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<Change>,
+}
+
+/// What became of the rows of a message that no command asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// They are there, or are as told here now.
+    Put,
+    /// They are gone; the rows are as they were last.
+    Delete,
+    /// They replace all rows of their kind that this client was told of before: it did not keep up. Further rows of the
+    /// kind may follow as `put`.
+    Snapshot,
 }
 
 /// The rows of a message; the variant's name is their key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Payload {
     /// Versions.
@@ -77,16 +106,49 @@ pub enum Payload {
     Clusters(Vec<Cluster>),
     /// Nodes.
     Nodes(Vec<Node>),
+    /// Pods.
+    Pods(Vec<Pod>),
+    /// Services, a row for each port.
+    Services(Vec<Service>),
+    /// Networks.
+    Networks(Vec<Network>),
     /// Images.
     Images(Vec<Image>),
+    /// Registries.
+    Registries(Vec<Registry>),
+    /// Connections.
+    Clients(Vec<Client>),
+    /// What nodes and pods use.
+    Usage(Vec<Usage>),
     /// Lines for people, steps, kubeconfigs.
     Output(Vec<Output>),
     /// The command as accepted.
     Input(Vec<Input>),
 }
 
+impl Payload {
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Version(rows) => rows.is_empty(),
+            Self::Clusters(rows) => rows.is_empty(),
+            Self::Nodes(rows) => rows.is_empty(),
+            Self::Pods(rows) => rows.is_empty(),
+            Self::Services(rows) => rows.is_empty(),
+            Self::Networks(rows) => rows.is_empty(),
+            Self::Images(rows) => rows.is_empty(),
+            Self::Registries(rows) => rows.is_empty(),
+            Self::Clients(rows) => rows.is_empty(),
+            Self::Usage(rows) => rows.is_empty(),
+            Self::Output(rows) => rows.is_empty(),
+            Self::Input(rows) => rows.is_empty(),
+        }
+    }
+}
+
 /// The echo of an accepted command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Input {
     /// The normalised line.
     pub message: String,
@@ -94,12 +156,20 @@ pub struct Input {
 
 /// A line of output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Output {
     /// A kubeconfig, and nothing else.
     Kubeconfig {
         /// YAML.
         kubeconfig: String,
+    },
+    /// A piece of a file, for the client to write; pieces of a file follow each other in order.
+    Piece {
+        /// The file, as `alex/nodes.yaml`: below a directory that the client chooses.
+        file: String,
+        /// What follows in it.
+        text: String,
     },
     /// A step of long work.
     Step(Step),
@@ -109,7 +179,8 @@ pub enum Output {
         message: String,
         /// What was looked at.
         check: String,
-        /// `good`, `warning` or `bad`.
+        /// How it is for clusters.
+        #[cfg_attr(feature = "schema", schemars(extend("enum" = ["good", "warning", "bad"])))]
         level: String,
         /// What to do about it.
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -133,6 +204,7 @@ pub enum Output {
 
 /// A step of long work, reported when it starts and when it ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// The step on one line, for people.
     pub message: String,
@@ -144,6 +216,9 @@ pub struct Step {
     pub step: String,
     /// How far it is.
     pub state: StepState,
+    /// What there is to say about that; mostly empty.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub detail: String,
     /// Seconds since the command was accepted.
     pub elapsed: f64,
     /// Seconds the step took so far.
@@ -152,6 +227,7 @@ pub struct Step {
 
 /// How far a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
     /// It began.
@@ -171,62 +247,60 @@ pub enum StepState {
 #[serde(transparent)]
 pub struct Code(pub u16);
 
-impl Code {
-    /// The final result.
-    pub const OK: Self = Self(200);
-    /// A partial result or the progress of a running command.
-    pub const CREATED: Self = Self(201);
-    /// The echo of an accepted command.
-    pub const ACCEPTED: Self = Self(202);
-    /// The line or the request is wrong in itself.
-    pub const BAD_REQUEST: Self = Self(400);
-    /// No right to do that.
-    pub const FORBIDDEN: Self = Self(403);
-    /// What is named does not exist.
-    pub const NOT_FOUND: Self = Self(404);
-    /// What is named exists already, or is busy.
-    pub const CONFLICT: Self = Self(409);
-    /// The request is too large.
-    pub const TOO_LARGE: Self = Self(413);
-    /// Understood, but it cannot be done with these objects.
-    pub const UNPROCESSABLE: Self = Self(422);
-    /// More than this connection or user may run at once.
-    pub const TOO_MANY: Self = Self(429);
-    /// Cancelled by the client (nginx's code; no RFC has one).
-    pub const CANCELLED: Self = Self(499);
-    /// The server's own fault.
-    pub const INTERNAL: Self = Self(500);
-    /// Docker, a registry or Kubernetes answered with an error.
-    pub const BAD_GATEWAY: Self = Self(502);
-    /// Docker or Kubernetes cannot be reached.
-    pub const UNAVAILABLE: Self = Self(503);
-    /// Something did not happen in time.
-    pub const TIMEOUT: Self = Self(504);
-    /// The host has no room left.
-    pub const NO_ROOM: Self = Self(507);
+macro_rules! codes {
+    ($(#[doc = $about:literal] $name:ident = $number:literal $reason:literal;)*) => {
+        impl Code {
+            $(#[doc = $about] pub const $name: Self = Self($number);)*
 
-    /// The reason phrase.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::OK => "OK",
-            Self::CREATED => "Created",
-            Self::ACCEPTED => "Accepted",
-            Self::BAD_REQUEST => "Bad Request",
-            Self::FORBIDDEN => "Forbidden",
-            Self::NOT_FOUND => "Not Found",
-            Self::CONFLICT => "Conflict",
-            Self::TOO_LARGE => "Content Too Large",
-            Self::UNPROCESSABLE => "Unprocessable Content",
-            Self::TOO_MANY => "Too Many Requests",
-            Self::CANCELLED => "Client Closed Request",
-            Self::BAD_GATEWAY => "Bad Gateway",
-            Self::UNAVAILABLE => "Service Unavailable",
-            Self::TIMEOUT => "Gateway Timeout",
-            Self::NO_ROOM => "Insufficient Storage",
-            Self(_) => "Internal Server Error",
+            /// All there are, with what each means.
+            pub const ALL: &[(Self, &str)] = &[$((Self::$name, $about)),*];
+
+            /// The reason phrase.
+            pub fn reason(self) -> &'static str {
+                match self {
+                    $(Self::$name => $reason,)*
+                    Self(_) => Self::INTERNAL.reason(),
+                }
+            }
         }
-    }
+    };
+}
+codes! {
+    /// The final result.
+    OK = 200 "OK";
+    /// A partial result or the progress of a running command.
+    CREATED = 201 "Created";
+    /// The echo of an accepted command.
+    ACCEPTED = 202 "Accepted";
+    /// The line or the request is wrong in itself.
+    BAD_REQUEST = 400 "Bad Request";
+    /// No right to do that.
+    FORBIDDEN = 403 "Forbidden";
+    /// What is named does not exist.
+    NOT_FOUND = 404 "Not Found";
+    /// What is named exists already, or is busy.
+    CONFLICT = 409 "Conflict";
+    /// The request is too large.
+    TOO_LARGE = 413 "Content Too Large";
+    /// Understood, but it cannot be done with these objects.
+    UNPROCESSABLE = 422 "Unprocessable Content";
+    /// More than this connection or user may run at once.
+    TOO_MANY = 429 "Too Many Requests";
+    /// Cancelled by the client (nginx's code; no RFC has one).
+    CANCELLED = 499 "Client Closed Request";
+    /// The server's own fault.
+    INTERNAL = 500 "Internal Server Error";
+    /// Docker, a registry or Kubernetes answered with an error.
+    BAD_GATEWAY = 502 "Bad Gateway";
+    /// Docker or Kubernetes cannot be reached.
+    UNAVAILABLE = 503 "Service Unavailable";
+    /// Something did not happen in time.
+    TIMEOUT = 504 "Gateway Timeout";
+    /// The host has no room left.
+    NO_ROOM = 507 "Insufficient Storage";
+}
 
+impl Code {
     /// Whether a message with this code ends its command.
     pub fn is_final(self) -> bool {
         self == Self::OK || self.0 >= 400
@@ -243,8 +317,25 @@ impl Code {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Code {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = |(code, about): &(Self, &str)| schemars::json_schema!({ "const": code.0, "description": format!("{}: {}", code.reason(), about.trim()) });
+        schemars::json_schema!({
+            "description": "A status code with HTTP's meaning (RFC 9110): 202 accepted, 201 partial, 200 final, from 400 on failed.",
+            "type": "integer",
+            "oneOf": Self::ALL.iter().map(one).collect::<Vec<_>>(),
+        })
+    }
+}
+
 /// The verb of a command, as messages name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Verb {
     /// `version`
     #[serde(rename = "CMD_VERSION")]
@@ -258,13 +349,40 @@ pub enum Verb {
     /// `delete`
     #[serde(rename = "CMD_DELETE")]
     Delete,
+    /// `load`
+    #[serde(rename = "CMD_LOAD")]
+    Load,
+    /// `export`
+    #[serde(rename = "CMD_EXPORT")]
+    Export,
+    /// `start`
+    #[serde(rename = "CMD_START")]
+    Start,
+    /// `stop`
+    #[serde(rename = "CMD_STOP")]
+    Stop,
+    /// `join`
+    #[serde(rename = "CMD_JOIN")]
+    Join,
+    /// `leave`
+    #[serde(rename = "CMD_LEAVE")]
+    Leave,
+    /// `admit`
+    #[serde(rename = "CMD_ADMIT")]
+    Admit,
+    /// `logs`
+    #[serde(rename = "CMD_LOGS")]
+    Logs,
+    /// `open`
+    #[serde(rename = "CMD_OPEN")]
+    Open,
     /// `test`
     #[serde(rename = "CMD_TEST")]
     Test,
     /// `cancel`
     #[serde(rename = "CMD_CANCEL")]
     Cancel,
-    /// A line that is no command.
+    /// A line that is no command, or a change that no command made.
     #[serde(rename = "CMD_NONE")]
     None,
     /// The command has ended.
@@ -274,6 +392,7 @@ pub enum Verb {
 
 /// The object of a command, as messages name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Subcommand {
     /// Clusters.
     #[serde(rename = "SUBCMD_CLUSTER")]
@@ -281,15 +400,51 @@ pub enum Subcommand {
     /// Nodes.
     #[serde(rename = "SUBCMD_NODE")]
     Node,
+    /// Pods.
+    #[serde(rename = "SUBCMD_POD")]
+    Pod,
+    /// Services.
+    #[serde(rename = "SUBCMD_SERVICE")]
+    Service,
+    /// Ports of the host that lead into clusters.
+    #[serde(rename = "SUBCMD_PORT")]
+    Port,
+    /// Networks.
+    #[serde(rename = "SUBCMD_NETWORK")]
+    Network,
     /// Images.
     #[serde(rename = "SUBCMD_IMAGE")]
     Image,
+    /// Registries.
+    #[serde(rename = "SUBCMD_REGISTRY")]
+    Registry,
+    /// Kubeconfigs.
+    #[serde(rename = "SUBCMD_KUBECONFIG")]
+    Kubeconfig,
+    /// Logs.
+    #[serde(rename = "SUBCMD_LOGS")]
+    Logs,
+    /// Connections.
+    #[serde(rename = "SUBCMD_CLIENT")]
+    Client,
+    /// What nodes and pods use.
+    #[serde(rename = "SUBCMD_USAGE")]
+    Usage,
+    /// Mirrors.
+    #[serde(rename = "SUBCMD_MIRROR")]
+    Mirror,
+    /// Users.
+    #[serde(rename = "SUBCMD_USER")]
+    User,
     /// The host.
     #[serde(rename = "SUBCMD_HOST")]
     Host,
     /// Running commands.
     #[serde(rename = "SUBCMD_COMMAND")]
     Command,
+    /// Users' own shells.
+    #[serde(rename = "SUBCMD_SHELL")]
+    Shell,
     /// None.
     #[serde(rename = "SUBCMD_NONE")]
     None,
@@ -321,11 +476,13 @@ mod tests {
             node: String::new(),
             step: "network".into(),
             state: StepState::Done,
+            detail: String::new(),
             elapsed: 1.5,
             duration: 0.5,
         };
         for output in [
             Output::Kubeconfig { kubeconfig: "apiVersion: v1".into() },
+            Output::Piece { file: "alex/nodes.yaml".into(), text: "items: []".into() },
             Output::Step(step),
             Output::Check { message: "m".into(), check: "kernel".into(), level: "good".into(), cure: None },
             Output::Failure { message: "m".into(), problem: "p".into(), cure: String::new() },
@@ -356,6 +513,8 @@ mod tests {
             wsi: "1".into(),
             thread_id: 1,
             vhost: "127.0.0.1:9601".into(),
+            sequence: None,
+            change: None,
         }
     }
 }

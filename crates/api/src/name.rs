@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Named;
+
 /// A cluster's name: `[a-z0-9]([a-z0-9_-]*[a-z0-9])?`, at most 64 characters, unique per user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -20,9 +22,26 @@ pub struct Domain(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClusterReference(String);
 
+/// How a command names an object, or all of a cluster: by the name (a node's also without its domain) or a prefix of the
+/// id (at least 8 hex digits), of either.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObjectReference(String);
+
+/// How a command names a node: by its name, with or without its domain, or by a prefix of its id (at least 8 hex digits).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NodeReference(String);
+
+/// How a command names somebody: by the e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UserReference(String);
+
 /// How a command names another command: by a prefix of its id (at least 8 hex digits).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommandReference(String);
+
+/// Where a client writes files: a path of the client's host, which the server never sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalPath(String);
 
 /// What is wrong with a name, in words for its giver.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +74,53 @@ impl ClusterReference {
     /// Whether it names the cluster of this name and id.
     pub fn matches(&self, name: &str, id: &str) -> bool {
         self.0 == name || (is_id_prefix(&self.0) && id.starts_with(&self.0))
+    }
+}
+
+impl ObjectReference {
+    /// The longest one: a name of Kubernetes is a DNS subdomain (RFC 1123) at most.
+    pub const LIMIT: usize = 253;
+
+    /// The reference as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it names this object or its cluster.
+    pub fn matches(&self, object: &impl Named) -> bool {
+        let (cluster, cluster_id) = object.cluster();
+        self.0 == cluster || names(&self.0, object.name(), object.id()) || names(&self.0, cluster, cluster_id)
+    }
+}
+
+impl NodeReference {
+    /// The reference as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it names the node of this name and id.
+    pub fn matches(&self, name: &str, id: &str) -> bool {
+        names(&self.0, name, id)
+    }
+}
+
+impl UserReference {
+    /// The e-mail address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn names(reference: &str, name: &str, id: &str) -> bool {
+    let short = name.split_once('.').map_or(name, |(short, _)| short);
+    reference == name || reference == short || (is_id_prefix(reference) && id.starts_with(reference))
+}
+
+impl LocalPath {
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -96,6 +162,37 @@ impl FromStr for ClusterReference {
     }
 }
 
+impl FromStr for ObjectReference {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        check_object_word("object", value)?;
+        Ok(Self(value.into()))
+    }
+}
+
+impl FromStr for NodeReference {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        check_object_word("node", value)?;
+        Ok(Self(value.into()))
+    }
+}
+
+impl FromStr for UserReference {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        let parts = value.split_once('@').filter(|(local, host)| !local.is_empty() && !host.is_empty());
+        let graphic = value.bytes().all(|byte| byte.is_ascii_graphic());
+        if parts.is_some() && graphic && value.len() <= 254 {
+            return Ok(Self(value.into()));
+        }
+        Err(NameError::new("user", value, "is no e-mail address, as alex@example.com"))
+    }
+}
+
 impl FromStr for CommandReference {
     type Err = NameError;
 
@@ -104,6 +201,18 @@ impl FromStr for CommandReference {
             return Ok(Self(value.into()));
         }
         Err(NameError::new("command id", value, "is not an id: write its first 8 hexadecimal digits or more"))
+    }
+}
+
+impl FromStr for LocalPath {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        match value {
+            "" => Err(NameError::new("path", value, "is empty")),
+            value if value.contains('\0') => Err(NameError::new("path", value, "has a zero byte")),
+            value => Ok(Self(value.into())),
+        }
     }
 }
 
@@ -125,7 +234,7 @@ impl FromStr for Domain {
 }
 
 impl NameError {
-    fn new(subject: &'static str, value: &str, problem: &'static str) -> Self {
+    pub(crate) fn new(subject: &'static str, value: &str, problem: &'static str) -> Self {
         // A hostile value is not sent back whole.
         let value = value.chars().take(80).collect();
         Self { subject, value, problem }
@@ -150,8 +259,23 @@ fn check_cluster_word(subject: &'static str, value: &str) -> Result<(), NameErro
     Err(NameError::new(subject, value, problem))
 }
 
+fn check_object_word(subject: &'static str, value: &str) -> Result<(), NameError> {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    let problem = if value.is_empty() {
+        "is empty"
+    } else if value.len() > ObjectReference::LIMIT {
+        "is too long: at most 253 characters"
+    } else if !value.bytes().all(allowed) {
+        "has a character that no name and no id has: write a name, or the first 8 digits of an id or more"
+    } else {
+        return Ok(());
+    };
+    Err(NameError::new(subject, value, problem))
+}
+
 fn is_id_prefix(value: &str) -> bool {
-    (8..=36).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+    (8..=64).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
 }
 
 fn is_dns_label(label: &str) -> bool {
@@ -187,7 +311,16 @@ macro_rules! string_conversions {
         }
     )*};
 }
-text_form!(ClusterName, ClusterReference, CommandReference, Domain);
+text_form!(
+    ClusterName,
+    ClusterReference,
+    CommandReference,
+    Domain,
+    LocalPath,
+    NodeReference,
+    ObjectReference,
+    UserReference
+);
 string_conversions!(ClusterName, Domain);
 
 #[cfg(test)]
@@ -222,6 +355,38 @@ mod tests {
         assert!(matches(id));
         assert!(!matches("43706dd"), "seven digits are too few");
         assert!(!matches("ale"));
+    }
+
+    #[test]
+    fn a_node_is_named_whole_short_or_by_its_id() {
+        let id = "2b251a2c".repeat(8);
+        let matches = |text: &str| text.parse::<NodeReference>().unwrap().matches("node-77aa88bb.dev.example", &id);
+        for good in ["node-77aa88bb.dev.example", "node-77aa88bb", "2b251a2c", &id] {
+            assert!(matches(good), "{good}");
+        }
+        for bad in ["node-77aa88bb.dev", "node-77aa", "2b251a2", "dev.example"] {
+            assert!(!matches(bad), "{bad}");
+        }
+        assert!("node/1".parse::<NodeReference>().is_err());
+    }
+
+    #[test]
+    fn an_object_is_named_itself_or_by_its_cluster() {
+        let node = crate::model::Node {
+            name: "node-77aa88bb.localhost".into(),
+            id: "0123456789abcdef".into(),
+            image: String::new(),
+            cluster: "alex".into(),
+            state: crate::model::State::Ready,
+            address: String::new(),
+            os: String::new(),
+            kernel: String::new(),
+            user: String::new(),
+            cluster_id: "43706dd0-1111-2222-3333-444444444444".into(),
+        };
+        let matches = |text: &str| text.parse::<ObjectReference>().unwrap().matches(&node);
+        assert!(["alex", "43706dd0", "node-77aa88bb", "01234567"].into_iter().all(matches));
+        assert!(!["ale", "node-77aa88b", "localhost", "43706dd1"].into_iter().any(matches));
     }
 
     #[test]

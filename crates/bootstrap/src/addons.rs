@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::manifest::follow_api_server;
 use crate::{ClusterPlan, KubernetesVersion, yaml};
 
 /// Why what kubeadm printed cannot be used.
@@ -28,10 +29,10 @@ pub fn prints_addons(version: &KubernetesVersion) -> bool {
 
 /// The objects to apply out of what `kubeadm init phase addon kube-proxy --print-manifest` and `… coredns …` wrote to their standard
 /// output, one after the other.
-pub fn addons(printed: &str, plan: &ClusterPlan) -> Result<Vec<Value>, AddonsError> {
+pub(crate) fn addons(printed: &str, plan: &ClusterPlan) -> Result<Vec<Value>, AddonsError> {
     let mut objects = yaml::parse_all(printed)?;
     objects.iter_mut().for_each(make_applicable);
-    find(&mut objects, "DaemonSet", "kube-proxy")?;
+    follow_api_server(find(&mut objects, "DaemonSet", "kube-proxy")?, plan);
     hasten_dns(find(&mut objects, "Deployment", "coredns")?, plan);
     Ok(objects)
 }
@@ -72,6 +73,10 @@ fn hasten_dns(deployment: &mut Value, plan: &ClusterPlan) {
         // Looked at every second instead of every tenth; given up after the same half minute.
         container["readinessProbe"]["periodSeconds"] = json!(1);
         container["readinessProbe"]["failureThreshold"] = json!(30);
+        // The way to the API server itself is IPv4.
+        if !plan.has_ipv4() {
+            continue;
+        }
         // The API server itself instead of its service address: DNS does not wait for kube-proxy's first rules, nor lose its first
         // connection for want of them. What a container sets itself wins over what the kubelet would set.
         container["env"] = json!([
@@ -137,7 +142,7 @@ status:
                 "failureThreshold": 30,
             },
             "env": [
-                {"name": "KUBERNETES_SERVICE_HOST", "value": "172.20.0.2"},
+                {"name": "KUBERNETES_SERVICE_HOST", "value": "172.20.0.10"},
                 {"name": "KUBERNETES_SERVICE_PORT", "value": "6443"},
             ],
         });
@@ -145,7 +150,12 @@ status:
             objects,
             [
                 json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "kube-proxy", "namespace": "kube-system"}}),
-                json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "kube-proxy"}}),
+                json!({
+                    "apiVersion": "apps/v1",
+                    "kind": "DaemonSet",
+                    "metadata": {"name": "kube-proxy"},
+                    "spec": {"template": {"metadata": {"annotations": {"qbo.io/api-server": "172.20.0.10:6443"}}}},
+                }),
                 json!({
                     "apiVersion": "apps/v1",
                     "kind": "Deployment",

@@ -1,7 +1,7 @@
 //! The files of a node, all of them: with these in place a container needs to be started, nothing else.
 
 use crate::pki::Credential;
-use crate::{ClusterPlan, NodePlan, Pki, cni, kubeadm_configuration, kubeconfig, kubelet};
+use crate::{ClusterPlan, Cni, NodePlan, Pki, Role, cni, kubeadm_configuration, kubeconfig, kubelet, registry_files};
 
 const PKI: &str = "/etc/kubernetes/pki";
 
@@ -36,11 +36,14 @@ pub fn files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
         NodeFile::public(&format!("{PKI}/ca.crt"), &pki.cluster_authority.certificate),
     ];
     files.extend(kubelet_files(plan, pki, node));
-    files.extend([
-        NodeFile::directory("/etc/cni", 0o755),
-        NodeFile::directory("/etc/cni/net.d", 0o755),
-        NodeFile::public(cni::PATH, cni::configuration(plan, node)),
-    ]);
+    if plan.options.cni == Cni::Kindnet {
+        files.extend([
+            NodeFile::directory("/etc/cni", 0o755),
+            NodeFile::directory("/etc/cni/net.d", 0o755),
+            NodeFile::public(cni::PATH, cni::configuration(plan, node)),
+        ]);
+    }
+    files.extend(registry_files(&plan.options.registries));
     if let Some(servers) = pki.servers.get(&node.name) {
         files.extend(authority_files(pki));
         files.extend(certificate_files(pki, servers));
@@ -50,13 +53,27 @@ pub fn files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
     files
 }
 
+/// What of [`files()`] says how the API server is reached: for a `node` that lives, once a balancer stands in front. Its kubelet must be
+/// started anew then.
+pub fn endpoint_files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
+    match node.role {
+        // Its components use the API server beside them.
+        Role::ControlPlane => vec![kubeadm_configuration(plan, node)],
+        Role::Worker => vec![kubelet_kubeconfig(plan, pki, node)],
+    }
+}
+
+fn kubelet_kubeconfig(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> NodeFile {
+    NodeFile::secret("/etc/kubernetes/kubelet.conf", kubeconfig::kubelet(plan, pki, node))
+}
+
 fn kubelet_files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
     let mut files = vec![
         NodeFile::directory("/var/lib/kubelet", 0o700),
         NodeFile::public("/var/lib/kubelet/config.yaml", kubelet::configuration(plan, node)),
         NodeFile::public("/var/lib/kubelet/kubeadm-flags.env", kubelet::flags_file(plan, node)),
         NodeFile::directory("/var/lib/kubelet/pki", 0o755),
-        NodeFile::secret("/etc/kubernetes/kubelet.conf", kubeconfig::kubelet(plan, pki, node)),
+        kubelet_kubeconfig(plan, pki, node),
     ];
     files.extend([
         NodeFile::directory(kubelet::DROP_INS, 0o755),

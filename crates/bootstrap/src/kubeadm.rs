@@ -2,9 +2,12 @@
 //!
 //! It serves the phases run while the cluster is made (static pods, addons) and whatever people do with kubeadm later.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
 use serde_json::{Map, Value, json};
 
-use crate::{ClusterPlan, KubernetesVersion, NodePlan, kubelet, yaml};
+use crate::{ClusterPlan, KubernetesVersion, NodePlan, Taint, kubelet, subnets, yaml};
 
 /// Where kind's images expect it, too: their entrypoint renews a certificate with it should the node's address change.
 pub(crate) const PATH: &str = "/kind/kubeadm.conf";
@@ -23,7 +26,7 @@ pub(crate) fn configuration(plan: &ClusterPlan, node: &NodePlan) -> String {
         cluster_configuration(plan),
         init_configuration(plan, node),
         kubelet::shared_configuration(plan),
-        proxy_configuration(),
+        proxy_configuration(plan),
     ])
 }
 
@@ -45,11 +48,15 @@ pub(crate) fn cluster_configuration(plan: &ClusterPlan) -> Value {
         "kubernetesVersion": plan.kubernetes.to_string(),
         "networking": {
             "dnsDomain": plan.dns_domain,
-            "podSubnet": plan.pod_subnet,
-            "serviceSubnet": plan.service_subnet,
+            "podSubnet": subnets::list(&plan.pod_subnets),
+            "serviceSubnet": subnets::list(&plan.service_subnets),
         },
-        "scheduler": {"extraArgs": api.arguments(election_flags(plan))},
+        "scheduler": {"extraArgs": api.arguments(scheduler_flags(plan))},
     });
+    let flags = api_server_flags(plan);
+    if !flags.is_empty() {
+        configuration["apiServer"]["extraArgs"] = api.arguments(flags);
+    }
     if api == Api::V1Beta4 {
         // What kubeadm renews shall be of the same kind as what was there at first.
         configuration["encryptionAlgorithm"] = json!("ECDSA-P256");
@@ -69,7 +76,7 @@ pub(crate) fn cluster_status(plan: &ClusterPlan) -> Option<Value> {
 
 fn init_configuration(plan: &ClusterPlan, node: &NodePlan) -> Value {
     let api = Api::of(&plan.kubernetes);
-    let taints: Vec<_> = plan.taint_keys(node).iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
+    let taints: Vec<_> = plan.taints(node).iter().map(Taint::to_json).collect();
     json!({
         "apiVersion": api.group_version(),
         "kind": "InitConfiguration",
@@ -84,19 +91,30 @@ fn init_configuration(plan: &ClusterPlan, node: &NodePlan) -> Value {
 }
 
 fn api_endpoint(node: &NodePlan) -> Value {
-    let address = node.api_server();
-    json!({"advertiseAddress": address.ip(), "bindPort": address.port()})
+    json!({"advertiseAddress": node.advertised_address(), "bindPort": node.api_server().port()})
 }
 
-fn proxy_configuration() -> Value {
-    json!({
+fn proxy_configuration(plan: &ClusterPlan) -> Value {
+    let mut configuration = json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         // The table of connections is the host's: its size is not for a node to set.
         "conntrack": {"maxPerCore": 0},
         "iptables": {"minSyncPeriod": "1s"},
         "mode": "iptables",
-    })
+    });
+    if !plan.options.feature_gates.is_empty() {
+        configuration["featureGates"] = json!(plan.options.feature_gates);
+    }
+    configuration
+}
+
+fn api_server_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
+    let mut flags = feature_flags(plan);
+    if !plan.options.runtime_config.is_empty() {
+        flags.push(("runtime-config", pairs(&plan.options.runtime_config)));
+    }
+    flags
 }
 
 fn controller_manager_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
@@ -104,7 +122,23 @@ fn controller_manager_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
     // Each of its forty controllers starts with a service account and a token. At the default of twenty requests a second that alone
     // takes seconds.
     flags.extend([("kube-api-qps", "100".to_owned()), ("kube-api-burst", "200".to_owned())]);
+    flags.extend(feature_flags(plan));
     flags
+}
+
+fn scheduler_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
+    let mut flags = election_flags(plan);
+    flags.extend(feature_flags(plan));
+    flags
+}
+
+fn feature_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
+    let gates = &plan.options.feature_gates;
+    if gates.is_empty() { Vec::new() } else { vec![("feature-gates", pairs(gates))] }
+}
+
+fn pairs(values: &BTreeMap<String, impl Display>) -> String {
+    values.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
 }
 
 /// Where there is nobody to compete with, an election only costs time.

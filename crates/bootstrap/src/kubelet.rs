@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{ClusterPlan, NodePlan, yaml};
+use crate::{ClusterPlan, Label, NodePlan, Resources, Taint, yaml};
 
 /// Where containerd listens in every node image.
 pub(crate) const CRI_SOCKET: &str = "unix:///run/containerd/containerd.sock";
@@ -47,6 +47,9 @@ pub(crate) fn shared_configuration(plan: &ClusterPlan) -> Value {
         "serializeImagePulls": false,
         "staticPodPath": "/etc/kubernetes/manifests",
     });
+    if !plan.options.feature_gates.is_empty() {
+        configuration["featureGates"] = json!(plan.options.feature_gates);
+    }
     if plan.kubernetes.is_at_least(35) {
         // A controller manager that gives up on a slow API server is back after three seconds instead of ten to three hundred.
         // The feature is on by default from this version.
@@ -63,10 +66,16 @@ pub(crate) fn configuration(plan: &ClusterPlan, node: &NodePlan) -> String {
     if plan.kubernetes.is_at_least(27) {
         configuration["containerRuntimeEndpoint"] = json!(CRI_SOCKET);
     }
-    let taints = plan.taint_keys(node);
+    let taints = plan.taints(node);
     if plan.kubernetes.is_at_least(23) && !taints.is_empty() {
-        configuration["registerWithTaints"] =
-            taints.iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
+        configuration["registerWithTaints"] = taints.iter().map(Taint::to_json).collect();
+    }
+    let Resources { cpu_millis, memory } = node.options.reserved;
+    if cpu_millis > 0 {
+        configuration["systemReserved"]["cpu"] = json!(format!("{cpu_millis}m"));
+    }
+    if memory > 0 {
+        configuration["systemReserved"]["memory"] = json!(memory.to_string());
     }
     yaml::print(&configuration)
 }
@@ -96,9 +105,9 @@ fn flags(plan: &ClusterPlan, node: &NodePlan) -> Vec<(&'static str, String)> {
     if !plan.kubernetes.is_at_least(27) {
         flags.push(("container-runtime-endpoint", CRI_SOCKET.to_owned()));
     }
-    let taints = plan.taint_keys(node);
+    let taints = plan.taints(node);
     if !plan.kubernetes.is_at_least(23) && !taints.is_empty() {
-        let taints: Vec<_> = taints.iter().map(|key| format!("{key}=:NoSchedule")).collect();
+        let taints: Vec<_> = taints.iter().map(ToString::to_string).collect();
         flags.push(("register-with-taints", taints.join(",")));
     }
     flags
@@ -106,5 +115,13 @@ fn flags(plan: &ClusterPlan, node: &NodePlan) -> Vec<(&'static str, String)> {
 
 /// The flags that say who the node is; kubeadm gets them too, as the node's registration.
 pub(crate) fn node_flags(plan: &ClusterPlan, node: &NodePlan) -> Vec<(&'static str, String)> {
-    vec![("node-ip", node.address.to_string()), ("provider-id", plan.provider_id(node))]
+    let addresses: Vec<_> = node.addresses().iter().map(ToString::to_string).collect();
+    let mut flags = vec![("node-ip", addresses.join(",")), ("provider-id", plan.provider_id(node))];
+    // The Node is made with all labels. With these, one that was deleted comes back as it was as far as a kubelet may bring it back.
+    let labels = node.options.labels.iter().filter(|label| label.is_for_kubelet()).map(Label::pair);
+    let labels: Vec<_> = labels.map(|(key, value)| format!("{key}={value}")).collect();
+    if !labels.is_empty() {
+        flags.push(("node-labels", labels.join(",")));
+    }
+    flags
 }

@@ -6,7 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::pki::{ADMINS_GROUP, binds_kubelet_client};
-use crate::{ClusterPlan, NodePlan, Pki, Role, kubeadm, kubeconfig, kubelet, yaml};
+use crate::{
+    ClusterPlan, Label, NodePlan, Pki, Role, Taint, kubeadm, kubeconfig, kubelet, local_registry_object, yaml,
+};
 
 /// The group of nodes that join with a token of `kubeadm token create`.
 const JOINING_NODES: &str = "system:bootstrappers:kubeadm:default-node-token";
@@ -25,33 +27,59 @@ pub fn cluster_objects(plan: &ClusterPlan, pki: &Pki) -> Vec<Value> {
     objects.extend(uploaded_configuration(plan));
     objects.extend(discovery(plan, pki));
     objects.push(root_certificate(pki));
+    objects.extend(plan.options.local_registry.as_ref().map(local_registry_object));
     objects
 }
 
+/// What a living cluster must be told of `node` before it starts. The plan is that of the whole cluster, this node included.
+pub fn join_objects(plan: &ClusterPlan, node: &NodePlan) -> Vec<Value> {
+    vec![node_object(plan, node)]
+}
+
+/// What of [`cluster_objects`] names the control planes: to be applied to a living cluster once it has others.
+pub fn control_plane_objects(plan: &ClusterPlan) -> Vec<Value> {
+    vec![kubeadm_config(plan)]
+}
+
+/// What of [`cluster_objects`] says how the API server is reached: to be applied to a living cluster once a balancer stands in front.
+pub fn endpoint_objects(plan: &ClusterPlan, pki: &Pki) -> Vec<Value> {
+    vec![kubeadm_config(plan), cluster_info(plan, pki)]
+}
+
 /// The Node itself: applied before the controller manager runs, or before the node starts, this is what gives the node the pod subnet its
-/// network was configured with; that field can be set only once. Part of [`cluster_objects`]; alone for a node added later.
-pub fn node_object(plan: &ClusterPlan, node: &NodePlan) -> Value {
-    let mut metadata = json!({"name": node.name});
+/// network was configured with; that field can be set only once.
+fn node_object(plan: &ClusterPlan, node: &NodePlan) -> Value {
+    let mut labels: Map<_, _> = node.options.labels.iter().map(Label::pair).map(label).collect();
     if node.role == Role::ControlPlane {
-        let mut labels = vec!["node-role.kubernetes.io/control-plane"];
+        labels.extend([label(("node-role.kubernetes.io/control-plane", ""))]);
         if plan.kubernetes.is_at_least(21) {
-            labels.push("node.kubernetes.io/exclude-from-external-load-balancers");
+            labels.extend([label(("node.kubernetes.io/exclude-from-external-load-balancers", ""))]);
         }
         if !plan.kubernetes.is_at_least(24) {
-            labels.push("node-role.kubernetes.io/master");
+            labels.extend([label(("node-role.kubernetes.io/master", ""))]);
         }
-        metadata["labels"] = labels.into_iter().map(|label| (label, "")).collect();
+    }
+    let mut metadata = json!({"name": node.name});
+    if !labels.is_empty() {
+        metadata["labels"] = labels.into();
     }
     if !kubelet::keeps_cri_socket_in_node(plan) {
         metadata["annotations"] = json!({"kubeadm.alpha.kubernetes.io/cri-socket": kubelet::CRI_SOCKET});
     }
-    let mut spec =
-        json!({"podCIDR": node.pod_subnet, "podCIDRs": [node.pod_subnet], "providerID": plan.provider_id(node)});
-    let taints = plan.taint_keys(node);
+    let mut spec = json!({
+        "podCIDR": node.pod_subnets.first(),
+        "podCIDRs": node.pod_subnets,
+        "providerID": plan.provider_id(node),
+    });
+    let taints = plan.taints(node);
     if !taints.is_empty() {
-        spec["taints"] = taints.iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
+        spec["taints"] = taints.iter().map(Taint::to_json).collect();
     }
     json!({"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec})
+}
+
+fn label((key, value): (&str, &str)) -> (String, Value) {
+    (key.to_owned(), value.into())
 }
 
 /// The API server makes them too, but only some time after it says that it is ready.
@@ -97,23 +125,25 @@ fn joining() -> Vec<Value> {
     ]
 }
 
-/// The configuration nodes that join start from.
-fn uploaded_configuration(plan: &ClusterPlan) -> Vec<Value> {
+/// kubeadm's configuration: what nodes that join and upgrades start from. It names all control planes.
+fn kubeadm_config(plan: &ClusterPlan) -> Value {
     let mut kubeadm_data = Map::new();
     kubeadm_data.insert("ClusterConfiguration".to_owned(), yaml::print(&kubeadm::cluster_configuration(plan)).into());
     if let Some(status) = kubeadm::cluster_status(plan) {
         kubeadm_data.insert("ClusterStatus".to_owned(), yaml::print(&status).into());
     }
+    config_map("kube-system", "kubeadm-config", &Value::Object(kubeadm_data))
+}
+
+/// The configuration nodes that join start from.
+fn uploaded_configuration(plan: &ClusterPlan) -> Vec<Value> {
     let kubelet_name = match &plan.kubernetes {
         version if version.is_at_least(24) => "kubelet-config".to_owned(),
         version => format!("kubelet-config-{}.{}", version.major, version.minor),
     };
     let kubelet_data = json!({"kubelet": yaml::print(&kubelet::shared_configuration(plan))});
     let readers = [group(NODES), group(JOINING_NODES)];
-    let mut objects = vec![
-        config_map("kube-system", "kubeadm-config", &Value::Object(kubeadm_data)),
-        config_map("kube-system", &kubelet_name, &kubelet_data),
-    ];
+    let mut objects = vec![kubeadm_config(plan), config_map("kube-system", &kubelet_name, &kubelet_data)];
     objects.extend(readable("kube-system", "kubeadm:nodes-kubeadm-config", "kubeadm-config", &readers));
     objects.extend(readable("kube-system", &format!("kubeadm:{kubelet_name}"), &kubelet_name, &readers));
     objects
@@ -121,8 +151,7 @@ fn uploaded_configuration(plan: &ClusterPlan) -> Vec<Value> {
 
 /// What a joining node, still a stranger, may learn about the cluster. The controller manager signs it for each token.
 fn discovery(plan: &ClusterPlan, pki: &Pki) -> Vec<Value> {
-    let mut objects =
-        vec![config_map("kube-public", "cluster-info", &json!({"kubeconfig": kubeconfig::cluster_info(plan, pki)}))];
+    let mut objects = vec![cluster_info(plan, pki)];
     objects.extend(readable(
         "kube-public",
         "kubeadm:bootstrap-signer-clusterinfo",
@@ -130,6 +159,10 @@ fn discovery(plan: &ClusterPlan, pki: &Pki) -> Vec<Value> {
         &[user("system:anonymous")],
     ));
     objects
+}
+
+fn cluster_info(plan: &ClusterPlan, pki: &Pki) -> Value {
+    config_map("kube-public", "cluster-info", &json!({"kubeconfig": kubeconfig::cluster_info(plan, pki)}))
 }
 
 /// The certificate every pod trusts the API server by, mounted into it with its token. The controller manager publishes it in every

@@ -28,6 +28,10 @@ enum Expected {
     Words(Vec<(String, String)>),
     /// The name of a cluster.
     Cluster,
+    /// The name of a node.
+    Node,
+    /// The name of a pod.
+    Pod,
     /// The name of a node image.
     Image,
 }
@@ -53,6 +57,8 @@ pub(crate) fn complete(words: &[String]) -> String {
     let candidates = match expected(before, current) {
         Expected::Words(words) => words,
         Expected::Cluster => names("get cluster -A"),
+        Expected::Node => names("get nodes -A"),
+        Expected::Pod => names("get pods -A"),
         Expected::Image => names("get images"),
     };
     let fitting =
@@ -72,8 +78,15 @@ fn expected(before: &[&str], current: &str) -> Expected {
         return Expected::Words(words.collect());
     }
     match (form.map(|form| form.argument), rest.as_slice()) {
-        (Some(Argument::SomeOrAll("CLUSTER") | Argument::Any("CLUSTER")), _) => Expected::Cluster,
-        (Some(Argument::Some("IMAGE")), _) => Expected::Image,
+        (Some(Argument::SomeOrAll("NODE") | Argument::Some("NODE")), _) => Expected::Node,
+        (Some(Argument::SomeOrAll(name) | Argument::Some(name) | Argument::Any(name)), _)
+            if name.starts_with("CLUSTER") =>
+        {
+            Expected::Cluster
+        }
+        // What is loaded is no node image.
+        (Some(Argument::Some("IMAGE")), _) if form.is_some_and(|form| form.verb == "add") => Expected::Image,
+        (Some(Argument::Some("POD") | Argument::Any("POD")), _) => Expected::Pod,
         (None, []) => {
             let verbs = VERBS.iter().map(|verb| (verb.names[0].to_owned(), verb.about.to_owned()));
             let own = OWN.iter().map(|(usage, about)| (first_word(usage).to_owned(), (*about).to_owned()));
@@ -119,6 +132,10 @@ fn value_of(value: &str) -> Expected {
         "FORMAT" => Expected::Words(plain(FORMATS.iter().map(|(name, _)| *name))),
         "WHEN" => Expected::Words(plain(COLORS.iter().map(|(name, _)| *name))),
         "IMAGE" => Expected::Image,
+        "CLUSTER" | "CLUSTER,…" => Expected::Cluster,
+        "CNI" => Expected::Words(plain(["kindnet", "none"].into_iter())),
+        "WAIT" => Expected::Words(plain(["none", "nodes", "dns"].into_iter())),
+        "FAMILY" => Expected::Words(plain(["ipv4", "ipv6", "dual"].into_iter())),
         _ => Expected::Words(Vec::new()),
     }
 }
@@ -146,7 +163,7 @@ fn names(line: &str) -> Vec<(String, String)> {
 
 async fn list(line: &str) -> Option<Vec<(String, String)>> {
     let mut connection = Connection::open(&Config::load().ok()?).await.ok()?;
-    connection.send(line).await.ok()?;
+    connection.send(line, None, None).await.ok()?;
     let mut names = Vec::new();
     loop {
         let received = connection.receive().await.ok()?;
@@ -156,7 +173,9 @@ async fn list(line: &str) -> Option<Vec<(String, String)>> {
         match serde_json::from_str::<Message>(&received.text).ok()?.payload {
             Payload::Clusters(rows) => names.extend(rows.into_iter().map(|row| (row.name, row.state.to_string()))),
             Payload::Images(rows) => names.extend(rows.into_iter().map(|row| (row.name, String::new()))),
-            Payload::Version(_) | Payload::Nodes(_) | Payload::Output(_) | Payload::Input(_) => {}
+            Payload::Nodes(rows) => names.extend(rows.into_iter().map(|row| (row.name, row.state.to_string()))),
+            Payload::Pods(rows) => names.extend(rows.into_iter().map(|row| (row.name, row.cluster))),
+            _ => {}
         }
         if received.head.code.is_final() {
             connection.close().await;
@@ -177,10 +196,14 @@ mod tests {
     #[test]
     fn words_of_the_grammar() {
         assert_eq!(candidates("de"), ["delete"]);
-        assert_eq!(candidates("get "), ["cluster", "nodes", "images"]);
-        assert_eq!(candidates("del "), ["cluster"]);
-        assert_eq!(candidates("-o json get n"), ["nodes"]);
-        assert_eq!(candidates("help add "), ["cluster", "image"]);
+        assert_eq!(
+            candidates("get "),
+            ["cluster", "nodes", "pods", "services", "networks", "images", "registries", "clients", "usage"]
+        );
+        assert_eq!(candidates("del "), ["cluster", "node", "registry", "port"]);
+        assert_eq!(candidates("-o json get n"), ["nodes", "networks"]);
+        assert_eq!(candidates("help add "), ["cluster", "image", "node", "port", "registry"]);
+        assert_eq!(candidates("add cluster a --wait "), ["none", "nodes", "dns"]);
         assert_eq!(candidates("completion "), ["bash", "zsh", "fish"]);
         assert_eq!(candidates("add cluster "), Vec::<String>::new(), "a new name is the user's");
         assert_eq!(candidates("frobnicate x "), Vec::<String>::new());
@@ -190,7 +213,31 @@ mod tests {
     fn options_and_their_values() {
         assert_eq!(
             candidates("add cluster alex --"),
-            ["--image", "--nodes", "--domain", "--retain", "--output", "--color", "--help", "--version"]
+            [
+                "--image",
+                "--nodes",
+                "--control-planes",
+                "--domain",
+                "--retain",
+                "--file",
+                "--port",
+                "--mount",
+                "--cpus",
+                "--memory",
+                "--taint",
+                "--label",
+                "--feature-gate",
+                "--cni",
+                "--pod-subnet",
+                "--service-subnet",
+                "--ip-family",
+                "--wait",
+                "--timeout",
+                "--output",
+                "--color",
+                "--help",
+                "--version"
+            ]
         );
         assert_eq!(candidates("get nodes -o "), ["json", "yaml", "wide", "name", "table"]);
         assert_eq!(candidates("--color a"), ["auto", "always"]);
@@ -202,6 +249,8 @@ mod tests {
         assert_eq!(expected(&["del", "cluster", "alex"], "d"), Expected::Cluster);
         assert_eq!(expected(&["add", "cluster", "alex", "-i"], ""), Expected::Image);
         assert_eq!(expected(&["add", "image"], ""), Expected::Image);
+        assert_eq!(expected(&["add", "node"], ""), Expected::Cluster);
+        assert_eq!(expected(&["stop", "node", "node-1"], ""), Expected::Node);
     }
 
     #[test]

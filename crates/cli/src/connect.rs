@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::header::{COOKIE, HeaderValue, USER_AGENT};
 use tokio_tungstenite::tungstenite::{self, Bytes, Message, Utf8Bytes};
 use uuid::Uuid;
@@ -63,6 +64,12 @@ pub(crate) struct Head {
     pub(crate) command_id: Uuid,
     /// The connection that sent the command.
     pub(crate) wsi: String,
+    /// The mirror it is told in.
+    #[serde(default)]
+    pub(crate) uuid: Uuid,
+    /// On rows of what is known.
+    #[serde(default)]
+    pub(crate) sequence: Option<u64>,
 }
 
 /// Why there is no channel, or none any more.
@@ -82,65 +89,85 @@ pub(crate) enum ConnectError {
     Lost { address: String, reason: String },
 }
 
+/// Opens a WebSocket of the server at this path; with it comes the server's answer.
+pub(crate) async fn dial(config: &Config, path: &str) -> Result<(WebSocketStream<TcpStream>, Response), ConnectError> {
+    let (address, sources) = (config.address(), config.sources());
+    if config.port.value == TLS_PORT {
+        return Err(ConnectError::NeedsTls { address });
+    }
+    let unreachable =
+        |reason: String| ConnectError::Unreachable { address: address.clone(), sources: sources.clone(), reason };
+    let connecting = TcpStream::connect((config.host.value.as_str(), config.port.value));
+    let stream = match timeout(OPENING, connecting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            return Err(ConnectError::Refused { address, sources, local: config.is_local() });
+        }
+        Ok(Err(error)) => return Err(unreachable(error.to_string())),
+        Err(_) => return Err(unreachable(format!("no connection within {} s", OPENING.as_secs()))),
+    };
+    // One small frame each way: waiting to fill a packet would only delay it.
+    stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+    upgrade(stream, config, path).await
+}
+
+async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    config: &Config,
+    path: &str,
+) -> Result<(WebSocketStream<S>, Response), ConnectError> {
+    let address = config.address();
+    let not_ours = |reason: String| not_ours(config, reason);
+    let mut request =
+        format!("ws://{address}{path}").into_client_request().map_err(|error| not_ours(error.to_string()))?;
+    request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    if let Some(token) = &config.token {
+        let mut cookie = HeaderValue::from_str(&token.cookie()).map_err(|error| not_ours(error.to_string()))?;
+        cookie.set_sensitive(true);
+        request.headers_mut().insert(COOKIE, cookie);
+    }
+    let upgrading = tokio_tungstenite::client_async(request, stream);
+    match timeout(OPENING, upgrading).await {
+        Ok(Ok(upgraded)) => Ok(upgraded),
+        Ok(Err(tungstenite::Error::Http(response))) => {
+            let status = response.status().as_u16();
+            Err(match status {
+                401 | 403 => ConnectError::Unauthorised { address, status },
+                _ => not_ours(format!("it answered the upgrade with HTTP {}", response.status())),
+            })
+        }
+        Ok(Err(error)) => Err(not_ours(error.to_string())),
+        Err(_) => Err(not_ours(format!("no answer to the upgrade within {} s", OPENING.as_secs()))),
+    }
+}
+
+fn not_ours(config: &Config, reason: String) -> ConnectError {
+    ConnectError::NotOurs { address: config.address(), sources: config.sources(), reason }
+}
+
 impl Connection {
     /// Opens the channel.
     pub(crate) async fn open(config: &Config) -> Result<Self, ConnectError> {
-        let (address, sources) = (config.address(), config.sources());
-        if config.port.value == TLS_PORT {
-            return Err(ConnectError::NeedsTls { address });
-        }
-        let unreachable =
-            |reason: String| ConnectError::Unreachable { address: address.clone(), sources: sources.clone(), reason };
-        let connecting = TcpStream::connect((config.host.value.as_str(), config.port.value));
-        let stream = match timeout(OPENING, connecting).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                return Err(ConnectError::Refused { address, sources, local: config.is_local() });
-            }
-            Ok(Err(error)) => return Err(unreachable(error.to_string())),
-            Err(_) => return Err(unreachable(format!("no connection within {} s", OPENING.as_secs()))),
-        };
-        // One small frame each way: waiting to fill a packet would only delay it.
-        stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
-        Self::upgrade(stream, config).await
+        Self::new(dial(config, CHANNEL_PATH).await?, config)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    async fn upgrade(stream: S, config: &Config) -> Result<Self, ConnectError> {
-        let (address, sources) = (config.address(), config.sources());
-        let not_ours =
-            |reason: String| ConnectError::NotOurs { address: address.clone(), sources: sources.clone(), reason };
-        let mut request = format!("ws://{address}{CHANNEL_PATH}")
-            .into_client_request()
-            .map_err(|error| not_ours(error.to_string()))?;
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        if let Some(token) = &config.token {
-            let mut cookie = HeaderValue::from_str(&token.cookie()).map_err(|error| not_ours(error.to_string()))?;
-            cookie.set_sensitive(true);
-            request.headers_mut().insert(COOKIE, cookie);
-        }
-        let upgrading = tokio_tungstenite::client_async(request, stream);
-        let (socket, response) = match timeout(OPENING, upgrading).await {
-            Ok(Ok(upgraded)) => upgraded,
-            Ok(Err(tungstenite::Error::Http(response))) => {
-                let status = response.status().as_u16();
-                return Err(match status {
-                    401 | 403 => ConnectError::Unauthorised { address, status },
-                    _ => not_ours(format!("it answered the upgrade with HTTP {}", response.status())),
-                });
-            }
-            Ok(Err(error)) => return Err(not_ours(error.to_string())),
-            Err(_) => return Err(not_ours(format!("no answer to the upgrade within {} s", OPENING.as_secs()))),
-        };
+    fn new((socket, response): (WebSocketStream<S>, Response), config: &Config) -> Result<Self, ConnectError> {
         let wsi = response.headers().get(CONNECTION_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let wsi = wsi.ok_or_else(|| not_ours(format!("its answer has no header {CONNECTION_HEADER}")))?;
-        Ok(Self { socket, address, wsi, deadline: Instant::now() + PATIENCE, asked: false })
+        let wsi = wsi.ok_or_else(|| not_ours(config, format!("its answer has no header {CONNECTION_HEADER}")))?;
+        Ok(Self { socket, address: config.address(), wsi, deadline: Instant::now() + PATIENCE, asked: false })
     }
 
-    /// Sends a command line for the user's own mirror.
-    pub(crate) async fn send(&mut self, line: &str) -> Result<(), ConnectError> {
-        let request = Request { cmd: line.into(), uuid: String::new() };
+    /// Sends a command line for a mirror, or for the user's own, with the text of the file that the line names.
+    pub(crate) async fn send(
+        &mut self,
+        line: &str,
+        mirror: Option<Uuid>,
+        file: Option<&str>,
+    ) -> Result<(), ConnectError> {
+        let uuid = mirror.map(|mirror| mirror.to_string()).unwrap_or_default();
+        let request = Request { cmd: line.into(), uuid, file: file.map(Into::into) };
         let text = serde_json::to_string(&request).map_err(|error| self.lost(&error))?;
         self.write(Message::text(text)).await
     }
@@ -244,7 +271,7 @@ impl From<ConnectError> for Failure {
 #[cfg(test)]
 mod tests {
     use tokio::io::{DuplexStream, duplex};
-    use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request as Upgrade, Response};
+    use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request as Upgrade, Response as Named};
 
     use super::*;
 
@@ -252,14 +279,14 @@ mod tests {
     async fn channel() -> (Connection<DuplexStream>, WebSocketStream<DuplexStream>) {
         let (ours, theirs) = duplex(4096);
         #[expect(clippy::result_large_err, reason = "the type is the library's")]
-        let name = |_: &Upgrade, mut response: Response| -> Result<Response, ErrorResponse> {
+        let name = |_: &Upgrade, mut response: Named| -> Result<Named, ErrorResponse> {
             response.headers_mut().insert(CONNECTION_HEADER, HeaderValue::from_static("7"));
             Ok(response)
         };
         let config = Config::local();
         let (ours, theirs) =
-            tokio::join!(Connection::upgrade(ours, &config), tokio_tungstenite::accept_hdr_async(theirs, name));
-        (ours.unwrap(), theirs.unwrap())
+            tokio::join!(upgrade(ours, &config, CHANNEL_PATH), tokio_tungstenite::accept_hdr_async(theirs, name));
+        (Connection::new(ours.unwrap(), &config).unwrap(), theirs.unwrap())
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Host,
     /// Ctrl-C, 128 + SIGINT as shells have it.
     Interrupted,
+    /// As the program of a terminal ended.
+    Program(u8),
     /// The reader of the output has gone, 128 + SIGPIPE as shells have it.
     ClosedPipe,
 }
@@ -102,6 +104,7 @@ impl From<Exit> for ExitCode {
             Exit::Success => 0,
             Exit::User => 1,
             Exit::Host => 2,
+            Exit::Program(code) => code,
             Exit::Interrupted => 130,
             Exit::ClosedPipe => 141,
         })

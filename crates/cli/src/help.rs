@@ -45,7 +45,7 @@ fn everything() -> String {
     let commands = FORMS.iter().map(|form| {
         let argument = match form.argument {
             Argument::None => String::new(),
-            Argument::Some(name) | Argument::SomeOrAll(name) => format!(" {name}…"),
+            Argument::Some(name) | Argument::SomeOrFile(name) | Argument::SomeOrAll(name) => format!(" {name}…"),
             Argument::Any(name) => format!(" [{name}…]"),
         };
         (format!("{}{argument}", form.name()), form.about.to_owned())
@@ -144,13 +144,14 @@ mod tests {
         assert_eq!(
             text(&["get", "nodes"]).unwrap(),
             "\
-List the nodes of clusters
+List nodes
 
-Usage: qbo get nodes [CLUSTER…] [-A]
+Usage: qbo get nodes [CLUSTER|NODE…] [-A] [-w]
 Also written: node
 
 Options:
-  -A, --all   All that you have
+  -A, --all     All that you have
+  -w, --watch   Go on with what changes, until Ctrl-C
 
 Options everywhere:
   -o, --output FORMAT   json, yaml, wide, name or table (default: table on a terminal, otherwise one JSON message a line)
@@ -161,6 +162,7 @@ Options everywhere:
 Examples:
   qbo get nodes alex
   qbo get nodes -A
+  qbo get nodes -w 43706dd0
 "
         );
     }

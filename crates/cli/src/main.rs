@@ -2,21 +2,27 @@
 //! and every message of that command is printed.
 //!
 //! The way of an invocation: [`arguments`] takes the CLI's own options out, [`task`] tells what is asked for,
-//! [`config`] where the server is, [`connect`] opens the channel, [`run`] sends and receives, [`interrupt`] hears
-//! Ctrl-C, [`render`] prints. The first thing that goes wrong ends it as a [`failure::Failure`].
+//! [`file`] reads what the line names, [`config`] where the server is, [`connect`] opens the channel, [`run`] sends and receives, [`interrupt`] hears
+//! Ctrl-C, [`render`] prints; a [`terminal`] has a channel of its own. The first thing that goes wrong ends it as a [`failure::Failure`].
 
 mod arguments;
 mod completion;
 mod config;
 mod connect;
 mod failure;
+mod file;
+mod follow;
 mod help;
 mod interrupt;
+mod keep;
+mod kubeconfig;
 mod local;
+mod logs;
 mod manual;
 mod render;
 mod run;
 mod task;
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,7 +45,10 @@ fn start(arguments: &Arguments, look: Look) -> Result<Exit, Failure> {
     match Task::choose(arguments)? {
         Task::Print(text) => print(&text),
         Task::Complete(words) => print(&completion::complete(&words)),
-        Task::Command(command) => run::run(&command, look),
+        Task::Command(command) => {
+            let (command, file) = file::attach(command)?;
+            run::run(&command, file.as_deref(), look)
+        }
     }
 }
 

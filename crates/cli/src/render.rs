@@ -13,7 +13,7 @@ mod table;
 use std::io::{self, IsTerminal};
 
 use qbo_api::command::Command;
-use qbo_api::message::{Code, Message, Payload};
+use qbo_api::message::{Change, Code, Message, Payload};
 
 use crate::arguments::{Color, Format};
 use json::Json;
@@ -21,6 +21,8 @@ use objects::Objects;
 use people::People;
 use screen::Screen;
 use style::Paint;
+#[cfg(test)]
+pub(crate) use table::samples;
 
 /// Prints the messages of one command.
 pub(crate) trait Printer {
@@ -36,6 +38,16 @@ pub(crate) trait Printer {
             // Of a newer server: better raw than lost.
             Err(_) => json::line(text),
         }
+    }
+
+    /// Rows that changed, in a watch; `text` is the message.
+    fn changed(&mut self, _change: Change, rows: &Payload, _text: &str) -> io::Result<()> {
+        self.payload(rows)
+    }
+
+    /// All is listed: from here on come changes.
+    fn follow(&mut self) -> io::Result<()> {
+        Ok(())
     }
 
     /// No message follows.

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use qbo_api::command::Command;
-use qbo_api::message::{Message, Output, Payload};
+use qbo_api::command::{AddPort, Command, DeletePort};
+use qbo_api::message::{Code, Message, Output, Payload, Subcommand, Verb};
 use qbo_api::model::Version;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use uuid::Uuid;
@@ -12,9 +12,12 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::connect::{ConnectError, Connection, Head, Received};
 use crate::failure::{Exit, Failure, note};
+use crate::follow;
 use crate::interrupt::{Interrupts, Wish};
+use crate::keep::{self, Keeper};
 use crate::local;
 use crate::render::{Look, Printer};
+use crate::terminal;
 
 /// For the echo of a command, which the server sends before it begins.
 const ACCEPTANCE: Duration = Duration::from_secs(10);
@@ -22,19 +25,23 @@ const ACCEPTANCE: Duration = Duration::from_secs(10);
 const FRAME: Duration = Duration::from_millis(100);
 
 /// Runs a command and prints what comes back.
-pub(crate) fn run(command: &Command, look: Look) -> Result<Exit, Failure> {
+pub(crate) fn run(command: &Command, file: Option<&str>, look: Look) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::host(format!("cannot start: {error}"), ""))?;
-    runtime.block_on(execute(command, look.printer(command)))
+    match command.opening() {
+        Some(request) => runtime.block_on(terminal::run(request)),
+        None => runtime.block_on(execute(command, file, look.printer(command))),
+    }
 }
 
-async fn execute(command: &Command, mut printer: Box<dyn Printer>) -> Result<Exit, Failure> {
+async fn execute(command: &Command, file: Option<&str>, mut printer: Box<dyn Printer>) -> Result<Exit, Failure> {
     if *command == Command::Version {
         let own = Version { qbo_cli: Some(env!("CARGO_PKG_VERSION").into()), ..Version::default() };
         printer.payload(&Payload::Version(vec![own]))?;
     }
+    let keeper = Keeper::of(command)?;
     let config = Config::load()?;
     let connection = match Connection::open(&config).await {
         Err(ConnectError::Refused { address, local: true, .. }) if *command == Command::TestHost => {
@@ -49,18 +56,38 @@ async fn execute(command: &Command, mut printer: Box<dyn Printer>) -> Result<Exi
     } else {
         Interrupts::unheard()
     };
-    Session { command, connection, printer, interrupts, id: None, cancel: Cancel::No }.run().await
+    Session {
+        command,
+        file,
+        connection,
+        printer,
+        interrupts,
+        id: None,
+        mirror: Uuid::nil(),
+        keeper,
+        cancel: Cancel::No,
+        listed: false,
+    }
+    .run()
+    .await
 }
 
 /// A command under way.
 struct Session<'a> {
     command: &'a Command,
+    /// What goes beside its line.
+    file: Option<&'a str>,
     connection: Connection,
     printer: Box<dyn Printer>,
     interrupts: Interrupts,
+    keeper: Keeper,
     /// The command's id, from its first message on.
     id: Option<Uuid>,
+    /// The mirror in which it runs, which is the one that a watch names where it names one.
+    mirror: Uuid,
     cancel: Cancel,
+    /// Whether the list has come that a watch goes on from.
+    listed: bool,
 }
 
 /// Whether the command is to be cancelled.
@@ -85,7 +112,9 @@ enum Owner {
 
 impl Session<'_> {
     async fn run(mut self) -> Result<Exit, Failure> {
-        self.connection.send(&self.command.to_string()).await?;
+        // Logs are much, and nobody else's: they are told in a mirror that is this connection's alone.
+        let mirror = matches!(self.command, Command::ExportLogs(_)).then(Uuid::new_v4);
+        self.connection.send(&keep::line(self.command), mirror, self.file).await?;
         let accepted_by = Instant::now() + ACCEPTANCE;
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -98,6 +127,7 @@ impl Session<'_> {
                     match self.owner(&received.head) {
                         Owner::Command => held.push(received),
                         Owner::Cancel => self.tell_refused_cancel(&received)?,
+                        Owner::Other if self.command.is_watch() => held.push(received),
                         Owner::Other => {}
                     }
                 }
@@ -117,8 +147,17 @@ impl Session<'_> {
             }
             if !self.interrupts.asking() {
                 for received in held.drain(..) {
-                    self.printer.received(&received.text, received.head.code)?;
-                    if received.head.code.is_final() {
+                    if Some(received.head.command_id) != self.id {
+                        self.changed(&received)?;
+                        continue;
+                    }
+                    self.listed |= received.head.sequence.is_some();
+                    if !self.keeper.take(&received)? {
+                        self.printer.received(&received.text, received.head.code)?;
+                    }
+                    if received.head.code == Code::OK && self.command.is_watch() {
+                        self.printer.follow()?;
+                    } else if received.head.code.is_final() {
                         return self.end(&received).await;
                     }
                 }
@@ -130,6 +169,7 @@ impl Session<'_> {
         let sent_here = head.wsi == self.connection.wsi();
         if sent_here && self.id.is_none() {
             self.id = Some(head.command_id);
+            self.mirror = head.uuid;
         }
         match (self.id == Some(head.command_id), sent_here) {
             (true, _) => Owner::Command,
@@ -146,12 +186,30 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Tells of a change, where that is what the command is about. What changed before the list was made is in the list.
+    fn changed(&mut self, received: &Received) -> Result<(), Failure> {
+        if !self.listed {
+            return Ok(());
+        }
+        let Ok(message) = serde_json::from_str::<Message>(&received.text) else { return Ok(()) };
+        let Some(change) = message.envelope.change else { return Ok(()) };
+        if let Some(rows) = follow::rows(self.command, self.mirror, &message) {
+            let text = if rows == message.payload {
+                received.text.to_string()
+            } else {
+                serde_json::to_string(&Message { payload: rows.clone(), ..message }).map_err(io::Error::from)?
+            };
+            self.printer.changed(change, &rows, &text)?;
+        }
+        Ok(())
+    }
+
     async fn send_cancel(&mut self) -> Result<(), Failure> {
         if let (Cancel::Wanted, Some(id)) = (self.cancel, self.id) {
             self.cancel = Cancel::Sent;
             self.printer.pause()?;
             note(&format!("Cancelling '{}' …", short(self.command)));
-            self.connection.send(&format!("cancel command {id}")).await?;
+            self.connection.send(&format!("cancel command {id}"), None, None).await?;
         }
         Ok(())
     }
@@ -160,7 +218,7 @@ impl Session<'_> {
         // Only the picture is at stake, and we are going.
         let _ = self.printer.pause();
         let state = if self.cancel == Cancel::Sent { "left while it is cancelled" } else { "left running" };
-        note(&format!("\n'{}' is {state}; follow it with: qbo {}", short(self.command), follow(self.command)));
+        note(&format!("\n'{}' is {state}; follow it with: qbo {}", short(self.command), follow_up(self.command)));
         Exit::Interrupted
     }
 
@@ -169,6 +227,7 @@ impl Session<'_> {
         self.printer.end(!code.is_failure())?;
         self.connection.close().await;
         if !code.is_failure() {
+            self.keeper.done();
             return Ok(Exit::Success);
         }
         let rows = match serde_json::from_str::<Message>(&last.text).map(|message| message.payload) {
@@ -188,7 +247,7 @@ impl Session<'_> {
         let mut failure = Failure::from(error);
         if changes(self.command) {
             failure.cure =
-                format!("'{}' may go on there; look with: qbo {}", short(self.command), follow(self.command));
+                format!("'{}' may go on there; look with: qbo {}", short(self.command), follow_up(self.command));
         }
         failure
     }
@@ -222,17 +281,12 @@ impl Cancel {
     }
 }
 
-/// Whether a command changes something, so that leaving it needs a thought.
+/// Whether a command changes something that takes its time, so that leaving it needs a thought.
 fn changes(command: &Command) -> bool {
-    match command {
-        Command::AddCluster(_) | Command::AddImage(_) | Command::DeleteCluster(_) => true,
-        Command::Version
-        | Command::GetCluster(_)
-        | Command::GetNodes(_)
-        | Command::GetImages(_)
-        | Command::TestHost
-        | Command::Cancel(_) => false,
-    }
+    matches!(
+        command.kind(),
+        (Verb::Add | Verb::Delete | Verb::Start | Verb::Stop | Verb::Load, _) | (Verb::Export, Subcommand::Logs)
+    )
 }
 
 /// The command as people call it: what is made, without how.
@@ -244,11 +298,20 @@ fn short(command: &Command) -> String {
 }
 
 /// The command that shows how far another one is.
-fn follow(command: &Command) -> String {
+fn follow_up(command: &Command) -> String {
     match command {
         Command::AddCluster(add) => add.names.iter().fold("get cluster".into(), |line, name| format!("{line} {name}")),
-        Command::DeleteCluster(delete) => format!("get cluster{}", delete.selection),
+        Command::DeleteCluster(clusters) | Command::StartCluster(clusters) | Command::StopCluster(clusters) => {
+            format!("get cluster{}", clusters.selection)
+        }
+        Command::AddNode(add) => add.clusters.iter().fold("get nodes".into(), |line, name| format!("{line} {name}")),
+        Command::AddPort(AddPort { cluster, .. }) | Command::DeletePort(DeletePort { cluster, .. }) => {
+            format!("get cluster {cluster} -o wide")
+        }
+        Command::DeleteNode(_) | Command::StartNode(_) | Command::StopNode(_) => "get nodes -A".into(),
         Command::AddImage(_) => "get images".into(),
+        Command::AddRegistry(_) | Command::DeleteRegistry(_) => "get registries".into(),
+        Command::LoadImage(_) | Command::ExportLogs(_) => "get clients".into(),
         other => other.to_string(),
     }
 }

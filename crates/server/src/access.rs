@@ -1,6 +1,7 @@
 //! Who may what: the only place that makes a [`Permitted`] command, and execution takes nothing else.
 
 use qbo_api::command::Command;
+use qbo_api::terminal::OpenRequest;
 use uuid::Uuid;
 
 use crate::error::Failure;
@@ -20,6 +21,13 @@ pub struct User {
 pub struct Permitted {
     user: User,
     command: Command,
+}
+
+/// A terminal that this user may open.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    user: User,
+    request: OpenRequest,
 }
 
 impl User {
@@ -44,6 +52,23 @@ impl Permitted {
     pub fn command(&self) -> &Command {
         &self.command
     }
+}
+
+impl Opening {
+    /// Whose terminal it is.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// What is to be opened.
+    pub fn request(&self) -> &OpenRequest {
+        &self.request
+    }
+}
+
+/// Lets a user open a terminal, or says why not. The local user may open all that is that user's own.
+pub fn may_open(user: &User, request: OpenRequest) -> Result<Opening, Failure> {
+    Ok(Opening { user: user.clone(), request })
 }
 
 /// Lets a user's command through, or says why not. The local user may all there is; every command is about that

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use ipnet::IpNet;
 use qbo_api::message::Code;
 use qbo_api::model::{Cluster, Node, State};
 use qbo_api::name::{ClusterReference, Domain};
-use qbo_bootstrap::Role;
+use qbo_api::settings::PortMapping;
+use qbo_bootstrap::{NodePlan, Role};
 use uuid::Uuid;
 
 use crate::driver::engine::{Container, Engine, EngineError, Labels, Network};
@@ -19,21 +21,37 @@ pub const LABEL_USER: &str = "io.qbo.user";
 pub const LABEL_CLUSTER: &str = "io.qbo.cluster";
 /// The cluster's id.
 pub const LABEL_CLUSTER_ID: &str = "io.qbo.cluster-id";
-/// [`CONTROL_PLANE`] or [`WORKER`].
+/// [`CONTROL_PLANE`], [`WORKER`], [`BALANCER`] or [`PORT`].
 pub const LABEL_ROLE: &str = "io.qbo.role";
 /// The domain of the node's name.
 pub const LABEL_DOMAIN: &str = "io.qbo.domain";
 /// The node's fixed address; Docker itself tells it only of running containers.
 pub const LABEL_ADDRESS: &str = "io.qbo.address";
+/// The node's shares of the pod subnets, with commas between.
+pub const LABEL_POD_SUBNETS: &str = "io.qbo.pod-subnets";
+/// On a node that was brought into a living cluster: it is complete only once it bears the mark.
+pub const LABEL_JOINED: &str = "io.qbo.joined";
+/// The port of the host that a container passes on, as the command line has it.
+pub const LABEL_PORT: &str = "io.qbo.port";
+/// The node that it leads to.
+pub const LABEL_TARGET: &str = "io.qbo.target";
 /// Which server made it: its state directory. Several servers may share a Docker.
 pub const LABEL_SERVER: &str = "io.qbo.server";
 /// On a container that was made only to look into its image.
 pub const LABEL_PROBE: &str = "io.qbo.probe";
+/// On the container of a user's shells.
+pub const LABEL_SHELL: &str = "io.qbo.shell";
 
 /// The role of a control plane node.
 pub const CONTROL_PLANE: &str = "control-plane";
 /// The role of a worker node.
 pub const WORKER: &str = "worker";
+
+/// The role of the container in front of several control planes.
+pub const BALANCER: &str = "balancer";
+
+/// The role of a container that passes on a port of the host.
+pub const PORT: &str = "port";
 
 /// The port of every API server.
 const API_SERVER_PORT: u16 = 6443;
@@ -58,6 +76,23 @@ pub struct Found {
     pub networks: Vec<Network>,
     /// Its nodes by name, control planes first.
     pub nodes: Vec<FoundNode>,
+    /// What stands in front of its API servers, where it has several.
+    pub balancer: Option<FoundNode>,
+    /// What passes on ports of the host into it, by those ports.
+    pub ports: Vec<FoundPort>,
+}
+
+/// What passes on a port of the host.
+#[derive(Debug, Clone)]
+pub struct FoundPort {
+    /// Its container.
+    pub container: Container,
+    /// The port, and where it leads.
+    pub mapping: PortMapping,
+    /// The name of the node it leads to.
+    pub target: String,
+    /// Its fixed address.
+    pub address: Option<Ipv4Addr>,
 }
 
 /// A node as found in Docker.
@@ -69,6 +104,8 @@ pub struct FoundNode {
     pub role: Role,
     /// Its fixed address.
     pub address: Option<Ipv4Addr>,
+    /// Its shares of the pod subnets; none where an earlier version made it.
+    pub pod_subnets: Vec<IpNet>,
 }
 
 impl Identity {
@@ -82,15 +119,36 @@ impl Identity {
     }
 
     /// The labels of one of its nodes.
-    pub fn node_labels(&self, role: Role, address: Ipv4Addr, domain: &Domain) -> Labels {
+    pub fn node_labels(&self, node: &NodePlan, domain: &Domain) -> Labels {
         let mut labels = self.labels();
-        labels.insert(LABEL_ROLE.into(), role_name(role).into());
-        labels.insert(LABEL_ADDRESS.into(), address.to_string());
+        labels.insert(LABEL_ROLE.into(), role_name(node.role).into());
+        labels.insert(LABEL_ADDRESS.into(), node.address.to_string());
+        let pod_subnets: Vec<String> = node.pod_subnets.iter().map(ToString::to_string).collect();
+        labels.insert(LABEL_POD_SUBNETS.into(), pod_subnets.join(","));
         labels.insert(LABEL_DOMAIN.into(), domain.to_string());
         labels
     }
 
-    fn of_labels(labels: &Labels) -> Option<Self> {
+    /// The labels of what stands in front of its API servers.
+    pub fn balancer_labels(&self, address: Ipv4Addr) -> Labels {
+        let mut labels = self.labels();
+        labels.insert(LABEL_ROLE.into(), BALANCER.into());
+        labels.insert(LABEL_ADDRESS.into(), address.to_string());
+        labels
+    }
+
+    /// The labels of what passes on a port of the host to one of its nodes.
+    pub fn port_labels(&self, port: &PortMapping, target: &str, address: Ipv4Addr) -> Labels {
+        let mut labels = self.labels();
+        labels.insert(LABEL_ROLE.into(), PORT.into());
+        labels.insert(LABEL_PORT.into(), port.to_string());
+        labels.insert(LABEL_TARGET.into(), target.into());
+        labels.insert(LABEL_ADDRESS.into(), address.to_string());
+        labels
+    }
+
+    /// The cluster that labels tell of; none where they tell of none.
+    pub fn of_labels(labels: &Labels) -> Option<Self> {
         Some(Self {
             user: labels.get(LABEL_USER)?.clone(),
             name: labels.get(LABEL_CLUSTER)?.clone(),
@@ -100,6 +158,58 @@ impl Identity {
 }
 
 impl Found {
+    /// A cluster of which nothing was found yet.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity, networks: Vec::new(), nodes: Vec::new(), balancer: None, ports: Vec::new() }
+    }
+
+    /// A container as it is now, in its place.
+    pub fn put_container(&mut self, container: Container) {
+        match container.labels.get(LABEL_ROLE).map(String::as_str) {
+            Some(BALANCER) => self.balancer = Some(FoundNode::of(container)),
+            Some(PORT) => self.put_port(container),
+            _ => self.put_node(container),
+        }
+    }
+
+    fn put_port(&mut self, container: Container) {
+        self.ports.retain(|port| port.container.id != container.id);
+        self.ports.extend(FoundPort::of(container));
+        self.ports.sort_by_key(|port| (port.mapping.host, port.container.name.clone()));
+    }
+
+    fn put_node(&mut self, container: Container) {
+        self.nodes.retain(|node| node.container.id != container.id);
+        self.nodes.push(FoundNode::of(container));
+        // The first control plane stays the first: those that joined come after those of the beginning.
+        let is_later = |node: &FoundNode| node.role == Role::ControlPlane && node.is_joined();
+        self.nodes.sort_by_key(|node| (node.role != Role::ControlPlane, is_later(node), node.container.name.clone()));
+    }
+
+    /// A container of this id is gone.
+    pub fn drop_container(&mut self, id: &str) {
+        self.nodes.retain(|node| node.container.id != id);
+        self.balancer.take_if(|balancer| balancer.container.id == id);
+        self.ports.retain(|port| port.container.id != id);
+    }
+
+    /// All its containers: nodes, and what stands in front of them.
+    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+        let nodes = self.nodes.iter().chain(&self.balancer).map(|node| &node.container);
+        nodes.chain(self.ports.iter().map(|port| &port.container))
+    }
+
+    /// The addresses of its network that are given away for good.
+    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let nodes = self.nodes.iter().filter_map(|node| node.address);
+        nodes.chain(self.ports.iter().filter_map(|port| port.address))
+    }
+
+    /// All its control planes.
+    pub fn control_planes(&self) -> impl Iterator<Item = &FoundNode> {
+        self.nodes.iter().filter(|node| node.role == Role::ControlPlane)
+    }
+
     /// The first control plane node, where one is left.
     pub fn control_plane(&self) -> Option<&FoundNode> {
         self.nodes.iter().find(|node| node.role == Role::ControlPlane)
@@ -109,12 +219,19 @@ impl Found {
     pub fn row(&self, state: State) -> Cluster {
         let control_plane = self.control_plane();
         Cluster {
-            address: control_plane.and_then(|node| node.address).map(endpoint).unwrap_or_default(),
+            address: self
+                .balancer
+                .as_ref()
+                .or(control_plane)
+                .and_then(|node| node.address)
+                .map(endpoint)
+                .unwrap_or_default(),
             control_plane: control_plane.map(|node| node.container.name.clone()).unwrap_or_default(),
             id: self.identity.id.to_string(),
             name: self.identity.name.clone(),
             state,
             user: self.identity.user.clone(),
+            ports: self.ports.iter().map(|port| port.mapping.to_string()).collect(),
         }
     }
 
@@ -144,22 +261,18 @@ pub fn endpoint(control_plane: Ipv4Addr) -> String {
 pub async fn find_all(engine: &dyn Engine) -> Result<Vec<Found>, EngineError> {
     let (containers, networks) = tokio::try_join!(engine.containers(LABEL_CLUSTER_ID), engine.networks())?;
     let mut clusters: BTreeMap<Uuid, Found> = BTreeMap::new();
-    let new = |identity: Identity| Found { identity, networks: Vec::new(), nodes: Vec::new() };
     for network in networks {
         if let Some(identity) = Identity::of_labels(&network.labels) {
-            clusters.entry(identity.id).or_insert_with(|| new(identity)).networks.push(network);
+            clusters.entry(identity.id).or_insert_with(|| Found::new(identity)).networks.push(network);
         }
     }
     for container in containers {
         if let Some(identity) = Identity::of_labels(&container.labels) {
-            let cluster = clusters.entry(identity.id).or_insert_with(|| new(identity));
-            cluster.nodes.push(FoundNode::of(container));
+            let cluster = clusters.entry(identity.id).or_insert_with(|| Found::new(identity));
+            cluster.put_container(container);
         }
     }
     let mut clusters: Vec<Found> = clusters.into_values().collect();
-    for cluster in &mut clusters {
-        cluster.nodes.sort_by_key(|node| (node.role != Role::ControlPlane, node.container.name.clone()));
-    }
     clusters.sort_by(|left, right| {
         (&left.identity.user, &left.identity.name).cmp(&(&right.identity.user, &right.identity.name))
     });
@@ -177,14 +290,41 @@ pub fn select<'a>(clusters: &'a [Found], user: &str, reference: &ClusterReferenc
     let matching = |cluster: &&Found| reference.matches(&cluster.identity.name, &cluster.identity.id.to_string());
     // A name counts before an id that begins alike.
     let exact = own().find(|cluster| cluster.identity.name == reference.as_str());
-    exact.or_else(|| own().find(matching)).ok_or_else(|| {
-        let names: Vec<&str> = own().map(|cluster| cluster.identity.name.as_str()).take(10).collect();
-        let cure = match names.as_slice() {
-            [] => "there is none yet; make one: qbo add cluster <name>".to_owned(),
-            names => format!("there is: {}", names.join(", ")),
-        };
-        Failure::new(Code::NOT_FOUND, format!("there is no cluster '{}'", reference.as_str()), cure)
-    })
+    let found = exact.or_else(|| own().find(matching));
+    found.ok_or_else(|| no_cluster(reference, own().map(|cluster| cluster.identity.name.as_str())))
+}
+
+/// The answer to who names a cluster that is not there; `names` are of those that are.
+pub fn no_cluster<'a>(reference: &ClusterReference, names: impl Iterator<Item = &'a str>) -> Failure {
+    absent("cluster", reference.as_str(), names)
+}
+
+/// The answer to who names something that is not there; `names` are of what is.
+pub fn absent<'a>(kind: &str, reference: &str, names: impl Iterator<Item = &'a str>) -> Failure {
+    let names: Vec<&str> = names.take(10).collect();
+    let cure = match names.as_slice() {
+        [] => "there is none yet; make one: qbo add cluster <name>".to_owned(),
+        names => format!("there is: {}", names.join(", ")),
+    };
+    Failure::new(Code::NOT_FOUND, format!("there is no {kind} '{reference}'"), cure)
+}
+
+impl FoundPort {
+    /// None where its labels tell of no port.
+    fn of(container: Container) -> Option<Self> {
+        let label = |name: &str| container.labels.get(name);
+        Some(Self {
+            mapping: label(LABEL_PORT)?.parse().ok()?,
+            target: label(LABEL_TARGET).cloned().unwrap_or_default(),
+            address: label(LABEL_ADDRESS).and_then(|address| address.parse().ok()),
+            container,
+        })
+    }
+
+    /// Whether it was brought into a living cluster.
+    pub fn is_joined(&self) -> bool {
+        self.container.labels.contains_key(LABEL_JOINED)
+    }
 }
 
 impl FoundNode {
@@ -192,8 +332,24 @@ impl FoundNode {
         let label = |name: &str| container.labels.get(name).map(String::as_str);
         let role = if label(LABEL_ROLE) == Some(CONTROL_PLANE) { Role::ControlPlane } else { Role::Worker };
         let address = label(LABEL_ADDRESS).and_then(|address| address.parse().ok());
-        Self { container, role, address }
+        let pod_subnets = label(LABEL_POD_SUBNETS).into_iter().flat_map(|subnets| subnets.split(','));
+        let pod_subnets = pod_subnets.filter_map(|subnet| subnet.parse().ok()).collect();
+        Self { container, role, address, pod_subnets }
     }
+
+    /// Whether it is no node, but stands in front of them.
+    pub fn is_balancer(&self) -> bool {
+        is_balancer(&self.container)
+    }
+
+    /// Whether it was brought into a living cluster.
+    pub fn is_joined(&self) -> bool {
+        self.container.labels.contains_key(LABEL_JOINED)
+    }
+}
+
+fn is_balancer(container: &Container) -> bool {
+    container.labels.get(LABEL_ROLE).is_some_and(|role| role == BALANCER)
 }
 
 fn role_name(role: Role) -> &'static str {
@@ -205,8 +361,10 @@ fn role_name(role: Role) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use qbo_bootstrap::NodeOptions;
+
     use super::*;
-    use crate::driver::engine::NewContainer;
+    use crate::driver::engine::{Extras, NewContainer};
     use crate::driver::fake::{FakeEngine, FakeImage};
 
     fn identity(user: &str, name: &str, id: u128) -> Identity {
@@ -216,8 +374,16 @@ mod tests {
     /// Makes a node, or something that only looks like one.
     fn make(engine: &FakeEngine, name: &str, labels: Labels) {
         let (image, network, address) = ("node".into(), "none".into(), Ipv4Addr::UNSPECIFIED);
-        let environment = Vec::new();
-        engine.hold_container(&NewContainer { name: name.into(), image, network, address, labels, environment });
+        let (environment, extras) = (Vec::new(), Extras::default());
+        engine.hold_container(&NewContainer {
+            name: name.into(),
+            image,
+            network,
+            address,
+            labels,
+            environment,
+            extras,
+        });
     }
 
     #[tokio::test]
@@ -226,12 +392,16 @@ mod tests {
         engine.hold_image(FakeImage::other("node"));
         let (alex, sam) = (identity("alex", "dev", 1), identity("sam", "dev", 2));
         let domain = Domain::default();
-        let labels = |of: &Identity, role| of.node_labels(role, [10, 201, 0, 10].into(), &domain);
+        let labels = |of: &Identity, role| {
+            let (address, pod_subnets) = ([10, 201, 0, 10].into(), vec!["10.244.0.0/24".parse().unwrap()]);
+            let (name, options) = (String::new(), NodeOptions::default());
+            of.node_labels(&NodePlan { name, role, address, address_v6: None, pod_subnets, options }, &domain)
+        };
         make(&engine, "a-worker", labels(&alex, Role::Worker));
         make(&engine, "z-control", labels(&alex, Role::ControlPlane));
         make(&engine, "other", labels(&sam, Role::ControlPlane));
         make(&engine, "not-ours", Labels::from([(LABEL_CLUSTER_ID.into(), "1".into())]));
-        engine.create_network("dev", "10.201.0.0/24".parse().unwrap(), &alex.labels()).await.unwrap();
+        engine.create_network("dev", "10.201.0.0/24".parse().unwrap(), None, &alex.labels()).await.unwrap();
         let found = find_all(&engine).await.unwrap();
         let names = |cluster: &Found| cluster.nodes.iter().map(|node| node.container.name.clone()).collect::<Vec<_>>();
         let [first, second] = found.as_slice() else { panic!("{found:?}") };
@@ -247,11 +417,10 @@ mod tests {
 
     #[test]
     fn a_reference_is_to_a_name_before_an_id_and_to_ones_own_alone() {
-        let found = |identity| Found { identity, networks: Vec::new(), nodes: Vec::new() };
         let clusters = [
-            found(identity("alex", "dev", 0x0123_4567 << 96)),
-            found(identity("alex", "01234567", 2)),
-            found(identity("sam", "prod", 3)),
+            Found::new(identity("alex", "dev", 0x0123_4567 << 96)),
+            Found::new(identity("alex", "01234567", 2)),
+            Found::new(identity("sam", "prod", 3)),
         ];
         let select = |reference: &str| {
             let found = select(&clusters, "alex", &reference.parse().unwrap());

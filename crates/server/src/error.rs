@@ -1,10 +1,12 @@
 //! What a command fails with: a code, what went wrong, what would be right. Drivers and modules have errors of
 //! their own; each says here, in one `From`, how it is told to people. Detail beyond that goes to the log.
 
+use qbo_api::file::FileError;
 use qbo_api::grammar::GrammarError;
 use qbo_api::message::Code;
+use qbo_api::wanted::Conflict;
 
-use crate::mirror::TooManyRooms;
+use crate::mirror::RoomError;
 
 /// The failure of a command, in words for its user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +43,31 @@ impl From<GrammarError> for Failure {
     }
 }
 
-impl From<TooManyRooms> for Failure {
-    fn from(error: TooManyRooms) -> Self {
-        Self::new(Code::TOO_MANY, error.to_string(), "use one of those, or another connection")
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::new(Code::BAD_REQUEST, error.problem, error.cure)
+    }
+}
+
+impl From<Conflict> for Failure {
+    fn from(conflict: Conflict) -> Self {
+        Self::new(Code::BAD_REQUEST, conflict.problem, conflict.cure)
+    }
+}
+
+impl From<RoomError> for Failure {
+    fn from(error: RoomError) -> Self {
+        let (code, cure) = match error {
+            RoomError::TooMany => (Code::TOO_MANY, "leave one of them, or use another connection"),
+            RoomError::NotAdmitted { .. } => (Code::FORBIDDEN, "ask its owner: qbo admit user <you> -m <mirror>"),
+            RoomError::NotYours(_) => (Code::FORBIDDEN, "its owner can: qbo admit user <email> -m <mirror>"),
+            RoomError::Unknown(_) => {
+                (Code::NOT_FOUND, "a mirror is there while a connection is in it: join it first, and stay connected")
+            }
+            RoomError::NotIn(_) => (Code::NOT_FOUND, "see where you are: qbo get clients"),
+            RoomError::Own(_) => (Code::CONFLICT, "it is that user's alone, and always there"),
+            RoomError::Full(_) => (Code::TOO_MANY, "use another mirror for the others"),
+        };
+        Self::new(code, error.to_string(), cure)
     }
 }

@@ -3,52 +3,100 @@
 
 mod add_cluster;
 mod add_image;
+mod add_node;
+mod add_port;
+mod add_registry;
+mod admit;
 mod cancel;
 mod delete_cluster;
+mod delete_node;
+mod delete_port;
+mod delete_registry;
+mod export_kubeconfig;
+mod export_logs;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod get;
+mod get_clients;
 mod get_cluster;
 mod get_images;
+mod get_networks;
 mod get_nodes;
+mod get_pods;
+mod get_registries;
+mod get_services;
+mod get_usage;
+mod load_image;
+mod logs;
+mod power;
+mod start_cluster;
+mod start_node;
+mod stop_cluster;
+mod stop_node;
 mod test_host;
 #[cfg(test)]
 mod tests;
 mod version;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use qbo_api::TERMINAL_PATH;
 use qbo_api::command::{Command, Selection};
+use qbo_api::message::Code;
+use qbo_api::name::{ClusterReference, NodeReference};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Permitted;
 use crate::address::Addresses;
-use crate::cluster::{Found, find_all, select};
+use crate::cluster::{Found, FoundNode, absent, find_all, select};
 use crate::config::Config;
 use crate::driver::builder::{Builder, ScriptBuilder};
 use crate::driver::docker::DockerEngine;
-use crate::driver::engine::Engine;
-use crate::driver::kubernetes::{KubeDriver, Kubernetes};
-use crate::driver::registry::{DockerHub, Registry};
+use crate::driver::engine::{Engine, Observe};
+use crate::driver::host_network::HostNetworks;
+use crate::driver::kubernetes::{ApiServer, KubeDriver, Kubernetes};
+use crate::driver::meter::{ControlGroups, Meter};
+use crate::driver::registry::{self, Registry};
+use crate::driver::terminal::TerminalEngine;
+use crate::driver::transfer::Transfer;
 use crate::error::Failure;
 use crate::executor::Executor;
 use crate::image::Images;
+use crate::journal::Journal;
+use crate::live::Live;
 use crate::operations::{Operations, Running};
-use crate::provision::Kubeconfigs;
+use crate::provision::{Kubeconfigs, Mark, cluster_mark};
 use crate::recovery::LeftOvers;
+use crate::registries::Registries;
 use crate::report::Reporter;
+use crate::terminal::open::Opener;
+use crate::terminal::shell::{Shells, Socket};
+use crate::usage::Usage;
 
 /// All that commands work with.
 pub struct Services {
     pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) transfer: Arc<dyn Transfer>,
+    pub(crate) observer: Arc<dyn Observe>,
     pub(crate) kubernetes: Arc<dyn Kubernetes>,
     pub(crate) builder: Arc<dyn Builder>,
     pub(crate) images: Images,
+    pub(crate) host_networks: HostNetworks,
+    pub(crate) live: Arc<Live>,
     pub(crate) operations: Arc<Operations>,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) balancer: PathBuf,
     pub(crate) kubeconfigs: Kubeconfigs,
+    pub(crate) registries: Arc<Registries>,
     pub(crate) left_overs: Arc<LeftOvers>,
+    pub(crate) journal: Journal,
+    pub(crate) usage: Usage,
+    pub(crate) shells: Arc<Shells>,
+    terminals: Arc<dyn TerminalEngine>,
 }
 
 /// The outward drivers.
@@ -56,41 +104,80 @@ pub struct Services {
 pub struct Drivers {
     /// The container engine.
     pub engine: Arc<dyn Engine>,
+    /// The same engine, where much is moved.
+    pub transfer: Arc<dyn Transfer>,
+    /// The same engine, for who follows it.
+    pub observer: Arc<dyn Observe>,
+    /// The same engine, for programs on terminals.
+    pub terminals: Arc<dyn TerminalEngine>,
     /// The way to API servers.
     pub kubernetes: Arc<dyn Kubernetes>,
     /// The builder of node images.
     pub builder: Arc<dyn Builder>,
     /// The registry of node images.
     pub registry: Arc<dyn Registry>,
+    /// What the kernel counts.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl Drivers {
     /// The real ones; nothing is connected yet.
     pub fn connect(config: &Config) -> Result<Self, reqwest::Error> {
+        let engine = DockerEngine::new(&config.docker, config.runtime, config.server());
+        let engine = Arc::new(engine.with_registry(config.registry.clone()));
         Ok(Self {
-            engine: Arc::new(DockerEngine::new(&config.docker, config.runtime, config.server())),
+            engine: Arc::clone(&engine) as _,
+            transfer: Arc::clone(&engine) as _,
+            observer: Arc::clone(&engine) as _,
+            terminals: engine,
             kubernetes: Arc::new(KubeDriver),
             builder: Arc::new(ScriptBuilder::new(&config.image_builder)),
-            registry: Arc::new(DockerHub::new(&config.registry.hostname, &config.registry.user)?),
+            registry: registry::connect(&config.registry)?,
+            meter: Arc::<ControlGroups>::default(),
         })
     }
 }
 
 impl Services {
-    /// Services over these drivers.
-    pub fn new(config: &Config, drivers: Drivers, operations: Arc<Operations>) -> Self {
-        let Drivers { engine, kubernetes, builder, registry } = drivers;
+    /// Services over these drivers, and the sockets of users' shells, which somebody has to serve.
+    pub fn new(
+        config: &Config,
+        drivers: Drivers,
+        operations: Arc<Operations>,
+        live: Arc<Live>,
+        journal: Journal,
+    ) -> (Self, mpsc::UnboundedReceiver<Socket>) {
+        let Drivers { engine, transfer, observer, terminals, kubernetes, builder, registry, meter } = drivers;
+        let directory = &config.state_directory;
+        let (shells, sockets) = Shells::new(Arc::clone(&engine), Arc::clone(&terminals), Arc::clone(&live), directory);
         let left_overs = Arc::<LeftOvers>::default();
-        Self {
+        let services = Self {
+            shells,
+            terminals,
             images: Images::new(Arc::clone(&engine), registry, config.image.clone(), Arc::clone(&left_overs)),
             engine,
+            transfer,
+            observer,
             kubernetes,
             builder,
+            host_networks: HostNetworks,
+            live,
             operations,
-            addresses: Arc::new(Addresses::new(config.network_range)),
+            addresses: Arc::new(Addresses::new(config.network_range, config.network_range_v6)),
+            balancer: config.balancer.clone(),
             kubeconfigs: Kubeconfigs::new(&config.state_directory),
+            registries: Arc::new(Registries::new(&config.state_directory)),
             left_overs,
-        }
+            journal,
+            usage: Usage::new(meter),
+        };
+        (services, sockets)
+    }
+
+    /// What opens terminals.
+    pub fn opener(&self) -> Opener {
+        let (engine, terminals) = (Arc::clone(&self.engine), Arc::clone(&self.terminals));
+        Opener::new(engine, terminals, Arc::clone(&self.live), Arc::clone(&self.shells))
     }
 
     /// Does beforehand what the first cluster would wait for, until `stop` is cancelled.
@@ -101,7 +188,7 @@ impl Services {
     }
 
     /// The user's clusters that a selection names; every name must be there.
-    async fn select(&self, user: &str, selection: &Selection) -> Result<Vec<Found>, Failure> {
+    async fn select(&self, user: &str, selection: &Selection<ClusterReference>) -> Result<Vec<Found>, Failure> {
         let clusters = find_all(&*self.engine).await?;
         match selection {
             Selection::All => Ok(clusters.into_iter().filter(|cluster| cluster.identity.user == user).collect()),
@@ -114,6 +201,63 @@ impl Services {
                 Ok(named)
             }
         }
+    }
+}
+
+impl Services {
+    /// The user's nodes that a selection names, by cluster; every name must be there.
+    async fn select_nodes(
+        &self,
+        user: &str,
+        selection: &Selection<NodeReference>,
+    ) -> Result<Vec<(Found, Vec<FoundNode>)>, Failure> {
+        let mut clusters = find_all(&*self.engine).await?;
+        clusters.retain(|cluster| cluster.identity.user == user);
+        if let Selection::Named(references) = selection {
+            let matches = |reference: &NodeReference, node: &FoundNode| {
+                reference.matches(&node.container.name, &node.container.id)
+            };
+            let mut nodes = clusters.iter().flat_map(|cluster| &cluster.nodes);
+            let missing = references.iter().find(|reference| !nodes.clone().any(|node| matches(reference, node)));
+            if let Some(missing) = missing {
+                let names = nodes.by_ref().filter_map(|node| node.container.name.split('.').next());
+                return Err(absent("node", missing.as_str(), names));
+            }
+            let chosen = clusters.into_iter().map(|cluster| {
+                let is_named = |node: &&FoundNode| references.iter().any(|reference| matches(reference, node));
+                let nodes = cluster.nodes.iter().filter(is_named).cloned().collect();
+                (cluster, nodes)
+            });
+            return Ok(chosen.filter(|(_, nodes): &(Found, Vec<FoundNode>)| !nodes.is_empty()).collect());
+        }
+        Ok(clusters.into_iter().map(|cluster| (cluster.clone(), cluster.nodes)).collect())
+    }
+}
+
+impl Services {
+    /// The API server of a cluster that is complete and runs, or why nothing can be changed in it.
+    async fn living(&self, cluster: &Found) -> Result<Arc<dyn ApiServer>, Failure> {
+        let name = &cluster.identity.name;
+        self.refuse_incomplete(cluster).await?;
+        self.live.meet(&cluster.identity.user).await;
+        self.live.api_server(cluster.identity.id).ok_or_else(|| {
+            let problem = format!("the API server of cluster '{name}' does not answer");
+            Failure::new(
+                Code::CONFLICT,
+                problem,
+                format!("is it stopped? qbo get cluster {name}; qbo start cluster {name}"),
+            )
+        })
+    }
+
+    /// What never was complete can only be deleted.
+    async fn refuse_incomplete(&self, cluster: &Found) -> Result<(), Failure> {
+        let name = &cluster.identity.name;
+        if cluster_mark(&*self.engine, cluster).await? == Some(Mark::Ready) {
+            return Ok(());
+        }
+        let problem = format!("cluster '{name}' is not complete: it has no control plane, or failed while it was made");
+        Err(Failure::new(Code::CONFLICT, problem, format!("delete it: qbo delete cluster {name}")))
     }
 }
 
@@ -130,6 +274,13 @@ fn together(outcomes: Vec<(String, Result<(), Failure>)>) -> Result<(), Failure>
                 failed.iter().map(|(name, failure)| format!("{name}: {}", failure.problem)).collect();
             Err(Failure { problem: told.join("; "), ..first.clone() })
         }
+    }
+}
+
+/// Sees to it that what a command changed is known before the command ends, and before its claims are given back.
+async fn settle(services: &Services) {
+    if let Err(error) = crate::live::settle(services).await {
+        tracing::debug!(%error, "what changed is known when Docker answers again");
     }
 }
 
@@ -154,17 +305,50 @@ impl Executor for Services {
         running: Running,
     ) -> Result<(), Failure> {
         let _panic = RungOnPanic(&self.left_overs);
-        let user = &permitted.user().email;
+        let (user, email) = (permitted.user(), &permitted.user().email);
         match permitted.command() {
             Command::Version => version::run(&self, &reporter).await,
-            Command::AddCluster(add) => add_cluster::run(&self, user, add, &reporter, &running).await,
+            Command::AddCluster(add) => add_cluster::run(&self, email, add, &reporter, &running).await,
             Command::AddImage(add) => add_image::run(&self, add, &reporter, &running).await,
+            Command::AddRegistry(add) => add_registry::run(&self, email, add, &reporter, &running).await,
+            Command::DeleteRegistry(delete) => delete_registry::run(&self, email, delete, &reporter).await,
+            Command::GetRegistries(_) => get_registries::run(&self, user, &reporter).await,
+            Command::ExportKubeconfig(export) => export_kubeconfig::run(&self, email, export, &reporter).await,
+            Command::ExportLogs(export) => export_logs::run(&self, email, export, &reporter, &running).await,
+            Command::LoadImage(load) => load_image::run(&self, email, load, &reporter, &running).await,
             Command::GetCluster(get) => get_cluster::run(&self, user, get, &reporter).await,
             Command::GetNodes(get) => get_nodes::run(&self, user, get, &reporter).await,
-            Command::GetImages(get) => get_images::run(&self, get, &reporter).await,
-            Command::DeleteCluster(delete) => delete_cluster::run(&self, user, delete, &reporter, &running).await,
+            Command::GetPods(get) => get_pods::run(&self, user, get, &reporter).await,
+            Command::GetServices(get) => get_services::run(&self, user, get, &reporter).await,
+            Command::GetNetworks(get) => get_networks::run(&self, user, get, &reporter).await,
+            Command::GetImages(get) => get_images::run(&self, user, get, &reporter).await,
+            Command::GetClients(_) => {
+                get_clients::run(&self, user, &reporter);
+                Ok(())
+            }
+            Command::GetUsage(get) => get_usage::run(&self, user, get, &reporter).await,
+            Command::AddPort(add) => add_port::run(&self, email, add, &reporter, &running).await,
+            Command::DeletePort(delete) => delete_port::run(&self, email, delete, &reporter).await,
+            Command::DeleteCluster(delete) => delete_cluster::run(&self, email, delete, &reporter, &running).await,
+            Command::StartCluster(start) => start_cluster::run(&self, email, start, &reporter, &running).await,
+            Command::StopCluster(stop) => stop_cluster::run(&self, email, stop, &reporter, &running).await,
+            Command::StartNode(start) => start_node::run(&self, email, start, &reporter, &running).await,
+            Command::StopNode(stop) => stop_node::run(&self, email, stop, &reporter, &running).await,
+            Command::AddNode(add) => add_node::run(&self, email, add, &reporter, &running).await,
+            Command::DeleteNode(delete) => delete_node::run(&self, email, delete, &reporter, &running).await,
+            // The connection itself has done it.
+            Command::JoinMirror(_) | Command::LeaveMirror(_) => Ok(()),
+            Command::AdmitUser(admit) => admit::run(&self, user, admit),
+            Command::Logs(logs) => {
+                logs::run(&self.journal, logs, &reporter);
+                Ok(())
+            }
+            Command::PodLogs(_) | Command::OpenShell | Command::OpenNode(_) | Command::OpenPod(_) => {
+                let problem = format!("'{}' needs a terminal, which is a channel of its own", permitted.command());
+                Err(Failure::new(Code::UNPROCESSABLE, problem, format!("connect to {TERMINAL_PATH}, or use the CLI")))
+            }
             Command::TestHost => test_host::run(&reporter).await,
-            Command::Cancel(cancel) => cancel::run(&self, user, cancel, &reporter),
+            Command::Cancel(cancel) => cancel::run(&self, email, cancel, &reporter),
         }
     }
 }

@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use qbo_api::image::ImageReference;
 use qbo_api::message::Code;
 use qbo_api::model::Image;
-use qbo_api::name::Domain;
 use qbo_bootstrap::{
     Blueprint, ClusterPlan, Contents, KubernetesVersion, NodeFile, kubeadm_configuration, prints_addons, tar,
 };
@@ -16,9 +15,10 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::address::ClusterNetwork;
 use crate::cluster::Identity;
 use crate::driver::engine::{Engine, LocalImage};
-use crate::driver::registry::Registry;
+use crate::driver::registry::{Listing, Registry, newest_first};
 use crate::error::Failure;
 use crate::kubeadm;
 use crate::provision::Wishes;
@@ -33,8 +33,10 @@ const CNI_MANIFEST: &str = "/kind/manifests/default-cni.yaml";
 const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
 /// Where a cluster's network would be, for a plan of which only a sample is taken.
 const SAMPLE_SUBNET: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(192, 0, 2, 0), 24);
-/// The image taken from a registry where no other is wished for.
-const REGISTRY_TAG: &str = "v1.37.0";
+const SAMPLE_SUBNET_V6: Ipv6Net = Ipv6Net::new_assert(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64);
+/// Upstream's node images, and which of them is taken where no other is wished for.
+const UPSTREAM: (&str, &str) = ("hub.docker.com", "kindest/node");
+const UPSTREAM_TAG: &str = "v1.37.0";
 /// qbo's own image, as it is named without a registry.
 const OWN_REPOSITORY: &str = "qbo/node";
 /// How long an answer to whether the registry answers is believed.
@@ -77,28 +79,41 @@ impl Images {
         }
     }
 
-    /// The image for a cluster whose maker named none: the configured one; kindest/node, where this host holds one or
-    /// a registry answers; else the newest that was built here.
+    /// The image for a cluster whose maker named none: the configured one; the newest of the registry's repository that
+    /// this host holds, or else, where the registry answers, one of its own; else the newest that was built here.
     pub async fn default_image(&self) -> Result<ImageReference, Failure> {
         if let Some(image) = &self.configured {
             return Ok(image.clone());
         }
-        let (_, repository) = self.registry.repository();
+        let registry = self.registry.repository();
         let local = self.local().await?;
-        if let Some(image) = newest(&local, repository) {
+        if let Some(image) = newest(&local, registry) {
             return Ok(image);
         }
-        if self.registry_answers().await {
-            let name = format!("{repository}:{REGISTRY_TAG}");
+        if self.registry_answers().await
+            && let Some(tag) = self.default_tag().await
+        {
+            let name = format!("{}/{}:{tag}", registry.0, registry.1);
             return name.parse().map_err(|_| Failure::new(Code::INTERNAL, format!("'{name}' is no image"), ""));
         }
-        newest(&local, OWN_REPOSITORY).ok_or_else(|| {
+        newest(&local, (UPSTREAM.0, OWN_REPOSITORY)).ok_or_else(|| {
             Failure::new(
                 Code::NOT_FOUND,
                 "this host holds no node image, and no registry answers",
                 "build one: qbo add image qbo/node:v1.37.2",
             )
         })
+    }
+
+    /// Of the registry's repository: upstream's known one, else the newest release.
+    async fn default_tag(&self) -> Option<String> {
+        if self.registry.repository() == UPSTREAM {
+            return Some(UPSTREAM_TAG.into());
+        }
+        // What went wrong is in the log; an image of this host may serve.
+        let tags = self.registry.tags().await.ok()?.tags;
+        let is_release = |tag: &String| tag.parse::<KubernetesVersion>().is_ok_and(|version| version.pre.is_none());
+        tags.into_iter().find(is_release)
     }
 
     /// Whether the registry answers; asked anew only now and then.
@@ -135,27 +150,28 @@ impl Images {
 
     /// All node images this host holds.
     pub async fn local(&self) -> Result<Vec<Image>, Failure> {
-        let (_, repository) = self.registry.repository();
-        let images = self.engine.images().await?;
-        let is_node = |image: &LocalImage, name: &str| {
-            image.labels.contains_key(LABEL_KUBERNETES) || name.split(':').next().is_some_and(|name| name == repository)
-        };
+        Ok(self.rows(&self.engine.images().await?))
+    }
+
+    /// Those of the engine's images that are for nodes, the newest first.
+    pub fn rows(&self, images: &[LocalImage]) -> Vec<Image> {
+        let registry = self.registry.repository();
         let rows = images.iter().flat_map(|image| {
-            image.names.iter().filter(|name| is_node(image, name)).filter_map(|name| row(name, true))
+            let is_labelled = image.labels.contains_key(LABEL_KUBERNETES);
+            let rows = image.names.iter().filter_map(|name| row(name, true));
+            rows.filter(move |row| is_labelled || is_of(row, registry) || is_of(row, UPSTREAM))
         });
         let mut rows: Vec<Image> = rows.collect();
         sort(&mut rows);
-        Ok(rows)
+        rows
     }
 
-    /// All node images the registry has.
-    pub async fn remote(&self) -> Result<Vec<Image>, Failure> {
+    /// All node images the registry has, and what is to be said about the list.
+    pub async fn remote(&self) -> Result<(Vec<Image>, Option<String>), Failure> {
         let (host, repository) = self.registry.repository();
-        let tags = self.registry.tags().await?;
-        let mut rows: Vec<Image> =
-            tags.iter().filter_map(|tag| row(&format!("{host}/{repository}:{tag}"), false)).collect();
-        sort(&mut rows);
-        Ok(rows)
+        let Listing { tags, remark } = self.registry.tags().await?;
+        let rows = tags.iter().filter_map(|tag| row(&format!("{host}/{repository}:{tag}"), false));
+        Ok((rows.collect(), remark))
     }
 
     /// Reads the version out of the image.
@@ -176,7 +192,8 @@ impl Images {
         token: &CancellationToken,
     ) -> Result<Arc<Blueprint>, Failure> {
         let nobody = Identity { user: String::new(), name: String::new(), id: Uuid::nil() };
-        let sample = wishes.plan(&nobody, SAMPLE_SUBNET)?.sample();
+        let v6 = wishes.recorded.has_ipv6().then_some(SAMPLE_SUBNET_V6);
+        let sample = wishes.plan(&nobody, ClusterNetwork { v4: SAMPLE_SUBNET, v6 })?.sample();
         let name = &wishes.image;
         let configuration = kubeadm_configuration(&sample, &sample.nodes[0]);
         let cell = {
@@ -206,7 +223,7 @@ impl Images {
         };
         let Some((name, image)) = found else { return Ok(()) };
         let kubernetes = self.kubernetes(&name, &image).await?;
-        let wishes = Wishes { image: name, kubernetes, nodes: 1, domain: Domain::default(), retain: false };
+        let wishes = Wishes::usual(name, kubernetes);
         self.blueprint(&wishes, &image, stop).await.map(drop)
     }
 
@@ -222,6 +239,7 @@ impl Images {
         let directory = NodeFile { path: "/kind".into(), mode: 0o755, contents: Contents::Directory };
         engine.put_archive(probe, tar(&[directory, configuration.clone()])).await?;
         engine.start_container(probe).await?;
+        kubeadm::check_gates(engine, probe, &sample.options.feature_gates).await?;
         kubeadm::run(engine, probe, kubeadm::STATIC_PODS).await?;
         let mut static_pods = Vec::new();
         for name in kubeadm::STATIC_POD_FILES {
@@ -281,9 +299,14 @@ fn no_kubernetes(name: &str) -> Failure {
     )
 }
 
-fn newest(rows: &[Image], repository: &str) -> Option<ImageReference> {
-    let of_repository = |image: &&Image| format!("{}/{}", image.user, image.image) == repository;
-    rows.iter().find(of_repository).and_then(|image| image.name.parse().ok())
+fn newest(rows: &[Image], repository: (&str, &str)) -> Option<ImageReference> {
+    rows.iter().find(|row| is_of(row, repository)).and_then(|image| image.name.parse().ok())
+}
+
+/// Whether an image is of a registry's repository.
+fn is_of(image: &Image, (host, repository): (&str, &str)) -> bool {
+    let name = image.name.strip_prefix(host).and_then(|name| name.strip_prefix('/'));
+    name.and_then(|name| name.strip_prefix(repository)).is_some_and(|rest| rest.starts_with([':', '@']))
 }
 
 fn row(name: &str, local: bool) -> Option<Image> {
@@ -299,10 +322,8 @@ fn row(name: &str, local: bool) -> Option<Image> {
     })
 }
 
-/// Newest Kubernetes first; what has no version last, by name.
 fn sort(rows: &mut [Image]) {
-    let version = |row: &Image| row.tag.parse::<KubernetesVersion>().ok();
-    rows.sort_by(|left, right| version(right).cmp(&version(left)).then_with(|| left.name.cmp(&right.name)));
+    rows.sort_by(|left, right| newest_first(&left.tag, &right.tag).then_with(|| left.name.cmp(&right.name)));
 }
 
 #[cfg(test)]

@@ -1,177 +1,365 @@
-//! Mirrors: rooms in which every connection receives every message, in the same order.
+//! Mirrors: rooms in which every connection receives every message of every command, in the same order; and beside
+//! them what changes, which every connection is told of its user's own objects.
 //!
-//! A message is serialised once and shared. Each connection has one bounded queue for all the rooms it is in; one
-//! that does not keep up is put out of its rooms and told so by [`Feed::next`]. It never holds up a publisher.
+//! A message is serialised once and shared. Each connection has one bounded queue. One that does not keep up never holds
+//! up a publisher: its queue is emptied but for the ends of commands, and [`Feed::next`] tells it to take up again from a
+//! snapshot ([`Feed::resume`]), so that it misses steps in between but never the last state.
+
+mod queue;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use qbo_api::message::Message;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use axum::extract::ws::Utf8Bytes;
+use qbo_api::message::{Change, Message, Payload};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// Messages a connection may lag behind. The largest burst there is, every step of a few large clusters, is about
-/// half of it.
-const QUEUE: usize = 4096;
+use crate::access::User;
+use queue::{Kind, Queue};
 
 /// Rooms a connection may be in.
 const ROOMS: usize = 16;
 
-/// All rooms.
+/// The digits of a uuid that may stand for all of it.
+const PREFIX: usize = 8;
+
+/// Users a room's owner may let in.
+const ADMITTED: usize = 64;
+
+/// How long who sends much waits for who does not read.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// All rooms, and all connections.
 #[derive(Debug, Default)]
 pub struct Mirrors {
-    /// By room, then by feed. A room without a feed is not kept.
-    rooms: Mutex<HashMap<Uuid, HashMap<Uuid, Member>>>,
+    inner: Mutex<Inner>,
+    /// Rung whenever somebody wants to be told what is used.
+    usage_wanted: Notify,
 }
 
-#[derive(Debug, Clone)]
-struct Member {
-    queue: mpsc::Sender<Arc<str>>,
-    lagged: CancellationToken,
+#[derive(Debug, Default)]
+struct Inner {
+    /// A room without a member is not kept.
+    rooms: HashMap<Room, Members>,
+    /// All feeds, by user and id.
+    feeds: HashMap<String, HashMap<Uuid, Arc<Queue>>>,
 }
 
-/// What one connection receives of the rooms it joined; dropped, it leaves them all.
+/// Which room: nobody can get into that of a user by naming its uuid before them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Room {
+    /// A user's own.
+    Own(String),
+    /// One that somebody named.
+    Named(Uuid),
+}
+
+#[derive(Debug)]
+struct Members {
+    /// Who named it first.
+    owner: String,
+    /// Who else may join.
+    admitted: HashSet<String>,
+    /// By feed.
+    queues: HashMap<Uuid, Arc<Queue>>,
+}
+
+/// What one connection receives; dropped, it leaves all rooms.
 #[derive(Debug)]
 pub struct Feed {
     mirrors: Arc<Mirrors>,
     id: Uuid,
-    member: Member,
-    queue: mpsc::Receiver<Arc<str>>,
-    joined: HashSet<Uuid>,
+    user: User,
+    queue: Arc<Queue>,
+    joined: HashSet<Room>,
 }
 
-/// The connection did not keep up, and lost messages.
+/// The connection did not keep up, and takes up again by [`Feed::resume`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {QUEUE} messages are waiting to be read")]
+#[error("messages were not read in time")]
 pub struct Lagged;
 
-/// The connection is in as many rooms as it may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this connection is in {ROOMS} mirrors already")]
-pub struct TooManyRooms;
+/// Why a connection is not let into a room, or somebody else is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoomError {
+    /// It is in as many as it may be.
+    #[error("this connection is in {ROOMS} mirrors already")]
+    TooMany,
+    /// Its owner did not admit this user.
+    #[error("mirror {mirror} belongs to somebody else, who has not admitted {user}")]
+    NotAdmitted {
+        /// The room.
+        mirror: Uuid,
+        /// Who wanted in.
+        user: String,
+    },
+    /// Only an owner admits.
+    #[error("mirror {0} is not yours")]
+    NotYours(Uuid),
+    /// Nobody is in it.
+    #[error("nobody is in mirror {0}")]
+    Unknown(Uuid),
+    /// The connection is not in it.
+    #[error("this connection is not in mirror {0}")]
+    NotIn(Uuid),
+    /// A user's own mirror is that user's alone, and always there.
+    #[error("mirror {0} is a user's own")]
+    Own(Uuid),
+    /// Its owner has let in as many as may be.
+    #[error("{ADMITTED} users are admitted to mirror {0} already")]
+    Full(Uuid),
+}
 
 impl Mirrors {
-    /// A feed that is in no room yet.
-    pub fn feed(self: &Arc<Self>) -> Feed {
-        let (sender, queue) = mpsc::channel(QUEUE);
-        let member = Member { queue: sender, lagged: CancellationToken::new() };
-        Feed { mirrors: Arc::clone(self), id: Uuid::new_v4(), member, queue, joined: HashSet::new() }
+    /// A feed of a user, in that user's own room.
+    pub fn feed(self: &Arc<Self>, user: &User) -> Feed {
+        let (id, queue) = (Uuid::new_v4(), Arc::<Queue>::default());
+        let own = Room::Own(user.email.clone());
+        {
+            let mut inner = self.lock();
+            inner.feeds.entry(user.email.clone()).or_default().insert(id, Arc::clone(&queue));
+            inner.members(own.clone(), &user.email).queues.insert(id, Arc::clone(&queue));
+        }
+        Feed { mirrors: Arc::clone(self), id, user: user.clone(), queue, joined: HashSet::from([own]) }
     }
 
-    /// Sends a message to everybody in a room; nobody being there is no error.
-    pub fn publish(&self, room: Uuid, message: &Message) {
-        let text: Arc<str> = match serde_json::to_string(message) {
-            Ok(text) => text.into(),
-            Err(error) => return tracing::error!(%error, "a message could not be serialised"),
+    /// Sends a message of a command of `user` to everybody in a room; nobody being there is no error.
+    pub fn publish(&self, user: &User, mirror: Uuid, message: &Message) {
+        let Some(text) = text(message) else { return };
+        let kind = if message.envelope.code.is_final() { Kind::Final } else { Kind::Passing };
+        let inner = self.lock();
+        let Some(members) = inner.rooms.get(&Room::of(user, mirror)) else { return };
+        for queue in members.queues.values() {
+            queue.push(&text, kind);
+        }
+    }
+
+    /// Waits until everybody in a room has taken most of what waits for them, or shows no sign of it; false where nobody is
+    /// there. Whoever sends much does so between messages, and so no faster than it is read.
+    pub async fn taken(&self, user: &User, mirror: Uuid) -> bool {
+        let queues: Vec<Arc<Queue>> = match self.lock().rooms.get(&Room::of(user, mirror)) {
+            Some(members) => members.queues.values().cloned().collect(),
+            None => return false,
         };
-        let mut rooms = self.lock();
-        let Some(members) = rooms.get_mut(&room) else { return };
-        members.retain(|_, member| {
-            let kept_up = member.queue.try_send(Arc::clone(&text)).is_ok();
-            if !kept_up {
-                member.lagged.cancel();
+        let all = async {
+            for queue in &queues {
+                queue.taken().await;
             }
-            kept_up
-        });
+        };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            tracing::debug!(%mirror, "somebody does not keep up");
+        }
+        true
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, HashMap<Uuid, Member>>> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sends a change of an object to every connection of its owner.
+    pub fn tell(&self, owner: &User, change: &Message) {
+        let inner = self.lock();
+        let Some(feeds) = inner.feeds.get(&owner.email) else { return };
+        let wants = |queue: &&Arc<Queue>| match change.payload {
+            Payload::Clients(_) => queue.wants_clients(),
+            Payload::Usage(_) => queue.wants_usage(),
+            _ => true,
+        };
+        let mut queues = feeds.values().filter(wants).peekable();
+        if queues.peek().is_none() {
+            return;
+        }
+        let Some(text) = text(change) else { return };
+        for queue in queues {
+            queue.push(&text, Kind::Passing);
+        }
+    }
+
+    /// Everybody who is connected.
+    pub fn users(&self) -> Vec<User> {
+        self.lock().feeds.keys().map(|email| User { email: email.clone() }).collect()
+    }
+
+    /// The room in which somebody is that a user means by its uuid, or, where that user may be in it, by the first digits of its
+    /// uuid.
+    pub fn named(&self, user: &User, text: &str) -> Option<Uuid> {
+        if let Ok(mirror) = text.parse() {
+            return self.lock().rooms.contains_key(&Room::of(user, mirror)).then_some(mirror);
+        }
+        let begins = |mirror: &Uuid| text.len() >= PREFIX && mirror.to_string().starts_with(text);
+        if begins(&user.mirror()) {
+            return Some(user.mirror());
+        }
+        let inner = self.lock();
+        let named = inner.rooms.iter().filter(|(_, members)| members.may_be_in(user));
+        let mut mirrors = named.filter_map(|(room, _)| match room {
+            Room::Named(mirror) => Some(*mirror),
+            Room::Own(_) => None,
+        });
+        mirrors.find(begins)
+    }
+
+    /// Those who want to be told what is used.
+    pub(crate) fn users_wanting_usage(&self) -> Vec<User> {
+        let inner = self.lock();
+        let wanting = inner.feeds.iter().filter(|(_, feeds)| feeds.values().any(|queue| queue.wants_usage()));
+        wanting.map(|(email, _)| User { email: email.clone() }).collect()
+    }
+
+    /// Waits until somebody wants to be told what is used, unless somebody did since this was last waited for.
+    pub(crate) async fn usage_wanted(&self) {
+        self.usage_wanted.notified().await;
+    }
+
+    /// Lets users into a room.
+    pub fn admit(&self, owner: &User, mirror: Uuid, users: &[String]) -> Result<(), RoomError> {
+        let mut inner = self.lock();
+        let room = match Room::of(owner, mirror) {
+            Room::Own(_) => return Err(RoomError::Own(mirror)),
+            room @ Room::Named(_) => room,
+        };
+        let members = inner.rooms.get_mut(&room).ok_or(RoomError::Unknown(mirror))?;
+        if members.owner != owner.email {
+            return Err(RoomError::NotYours(mirror));
+        }
+        let mut admitted = members.admitted.clone();
+        admitted.extend(users.iter().cloned());
+        if admitted.len() > ADMITTED {
+            return Err(RoomError::Full(mirror));
+        }
+        members.admitted = admitted;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn members(&mut self, room: Room, owner: &str) -> &mut Members {
+        let new = || Members { owner: owner.into(), admitted: HashSet::new(), queues: HashMap::new() };
+        self.rooms.entry(room).or_insert_with(new)
+    }
+
+    fn leave(&mut self, room: &Room, feed: Uuid) {
+        if let Some(members) = self.rooms.get_mut(room) {
+            members.queues.remove(&feed);
+            if members.queues.is_empty() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+}
+
+impl Members {
+    fn may_be_in(&self, user: &User) -> bool {
+        self.owner == user.email || self.admitted.contains(&user.email)
+    }
+}
+
+impl Room {
+    /// The room that a user means by a uuid.
+    fn of(user: &User, mirror: Uuid) -> Self {
+        if user.mirror() == mirror { Self::Own(user.email.clone()) } else { Self::Named(mirror) }
     }
 }
 
 impl Feed {
-    /// Joins a room, which is there from the first who names it. Joining twice is joining once.
-    pub fn join(&mut self, room: Uuid) -> Result<(), TooManyRooms> {
-        if self.joined.len() >= ROOMS && !self.joined.contains(&room) {
-            return Err(TooManyRooms);
+    /// Joins a room, which is there from the first who names it and is theirs. Joining twice is joining once.
+    pub fn join(&mut self, mirror: Uuid) -> Result<(), RoomError> {
+        let room = Room::of(&self.user, mirror);
+        if self.joined.contains(&room) {
+            return Ok(());
         }
-        if self.joined.insert(room) {
-            self.mirrors.lock().entry(room).or_default().insert(self.id, self.member.clone());
+        if self.joined.len() >= ROOMS {
+            return Err(RoomError::TooMany);
         }
+        let mut inner = self.mirrors.lock();
+        let members = inner.members(room.clone(), &self.user.email);
+        if !members.may_be_in(&self.user) {
+            return Err(RoomError::NotAdmitted { mirror, user: self.user.email.clone() });
+        }
+        members.queues.insert(self.id, Arc::clone(&self.queue));
+        drop(inner);
+        self.joined.insert(room);
         Ok(())
     }
 
-    /// The next message, as JSON text. Cancel safe.
-    pub async fn next(&mut self) -> Result<Arc<str>, Lagged> {
-        tokio::select! {
-            biased;
-            () = self.member.lagged.cancelled() => Err(Lagged),
-            // The feed holds a sender itself, so its queue never ends.
-            Some(text) = self.queue.recv() => Ok(text),
+    /// Leaves a room that was joined; a user's own nobody leaves.
+    pub fn leave(&mut self, mirror: Uuid) -> Result<(), RoomError> {
+        let room = Room::of(&self.user, mirror);
+        if matches!(room, Room::Own(_)) {
+            return Err(RoomError::Own(mirror));
         }
+        if !self.joined.remove(&room) {
+            return Err(RoomError::NotIn(mirror));
+        }
+        self.mirrors.lock().leave(&room, self.id);
+        Ok(())
+    }
+
+    /// The mirrors it is in, its user's own among them.
+    pub fn mirrors(&self) -> Vec<Uuid> {
+        let uuid = |room: &Room| match room {
+            Room::Own(_) => self.user.mirror(),
+            Room::Named(mirror) => *mirror,
+        };
+        self.joined.iter().map(uuid).collect()
+    }
+
+    /// From now on changes of connections are told too. They are not otherwise: each of many that come would be told to
+    /// each of the others.
+    pub fn want_clients(&self) {
+        self.queue.want_clients();
+    }
+
+    /// From now on samples of what nodes and pods use are told too. They are taken only while somebody wants them.
+    pub fn want_usage(&self) {
+        self.queue.want_usage();
+        self.mirrors.usage_wanted.notify_one();
+    }
+
+    /// The next message, as JSON text. Cancel safe.
+    pub async fn next(&mut self) -> Result<Utf8Bytes, Lagged> {
+        self.queue.next().await
     }
 
     /// A message that is waiting already.
-    pub fn waiting(&mut self) -> Option<Arc<str>> {
-        self.queue.try_recv().ok()
+    pub fn waiting(&mut self) -> Option<Utf8Bytes> {
+        self.queue.waiting()
+    }
+
+    /// Takes up again after [`Lagged`]: first this, which is all that the user may see, then the ends of commands that
+    /// were missed, then what comes. Whoever makes the snapshot sees to it that nothing changes meanwhile.
+    pub(crate) fn resume(&self, snapshot: &[Message]) {
+        debug_assert!(snapshot.iter().all(|message| message.envelope.change != Some(Change::Delete)));
+        self.queue.resume(snapshot.iter().filter_map(text));
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        let mut rooms = self.mirrors.lock();
+        let mut inner = self.mirrors.lock();
         for room in &self.joined {
-            if let Some(members) = rooms.get_mut(room) {
-                members.remove(&self.id);
+            inner.leave(room, self.id);
+        }
+        if let Some(feeds) = inner.feeds.get_mut(&self.user.email) {
+            feeds.remove(&self.id);
+            if feeds.is_empty() {
+                inner.feeds.remove(&self.user.email);
             }
         }
-        rooms.retain(|_, members| !members.is_empty());
+    }
+}
+
+fn text(message: &Message) -> Option<Utf8Bytes> {
+    match serde_json::to_string(message) {
+        Ok(text) => Some(text.into()),
+        Err(error) => {
+            tracing::error!(%error, "a message could not be serialised");
+            None
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use qbo_api::command::Command;
-
-    use super::*;
-    use crate::report::{Origin, Reporter};
-
-    fn voice(mirrors: &Arc<Mirrors>, mirror: Uuid) -> Reporter {
-        Reporter::new(Arc::clone(mirrors), Origin::example(mirror), Command::Version.kind(), "version", 1)
-    }
-
-    #[tokio::test]
-    async fn everybody_in_a_room_receives_and_nobody_else() {
-        let (mirrors, room) = (Arc::new(Mirrors::default()), Uuid::from_u128(1));
-        let (mut first, mut second, mut elsewhere) = (mirrors.feed(), mirrors.feed(), mirrors.feed());
-        first.join(room).unwrap();
-        second.join(room).unwrap();
-        second.join(room).unwrap();
-        elsewhere.join(Uuid::from_u128(2)).unwrap();
-        voice(&mirrors, room).line("hello");
-        assert_eq!(first.next().await.unwrap(), second.next().await.unwrap());
-        assert_eq!((second.waiting(), elsewhere.waiting()), (None, None));
-    }
-
-    #[tokio::test]
-    async fn who_does_not_keep_up_is_put_out_and_told() {
-        let (mirrors, room) = (Arc::new(Mirrors::default()), Uuid::from_u128(1));
-        let (mut fast, mut slow) = (mirrors.feed(), mirrors.feed());
-        fast.join(room).unwrap();
-        slow.join(room).unwrap();
-        let voice = voice(&mirrors, room);
-        for _ in 0..=QUEUE {
-            voice.line("hello");
-            fast.next().await.unwrap();
-        }
-        assert_eq!(slow.next().await, Err(Lagged));
-        voice.line("hello");
-        assert!(fast.next().await.is_ok());
-    }
-
-    #[test]
-    fn an_empty_room_is_not_kept() {
-        let mirrors = Arc::new(Mirrors::default());
-        let mut feed = mirrors.feed();
-        for room in 0..ROOMS {
-            feed.join(Uuid::from_u128(room as u128)).unwrap();
-        }
-        assert_eq!(feed.join(Uuid::from_u128(ROOMS as u128)), Err(TooManyRooms));
-        assert_eq!(feed.join(Uuid::from_u128(0)), Ok(()));
-        assert_eq!(mirrors.lock().len(), ROOMS);
-        drop(feed);
-        assert!(mirrors.lock().is_empty());
-    }
-}
+mod tests;

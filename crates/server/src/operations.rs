@@ -3,13 +3,16 @@
 //! A cluster is changed by one command at a time; who comes second gets a clear answer instead of a queue.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use qbo_api::command::Command;
 use qbo_api::message::Code;
 use qbo_api::model::State;
 use qbo_api::name::CommandReference;
+use qbo_api::settings::Timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::access::Permitted;
@@ -19,12 +22,17 @@ use crate::error::Failure;
 const COMMANDS_PER_USER: usize = 64;
 
 /// All that runs.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Operations {
     inner: Mutex<Inner>,
     /// The parent of every command's token.
     root: CancellationToken,
+    /// Told whose cluster became busy or free.
+    listener: OnceLock<Listener>,
 }
+
+/// Who is told of a cluster, by user and name, that its business changed.
+type Listener = Box<dyn Fn(&str, &str) + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -41,20 +49,42 @@ struct RunningCommand {
 
 #[derive(Debug)]
 struct BusyCluster {
-    state: State,
+    business: Business,
     command_line: String,
 }
 
+/// What a command is making of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Business {
+    /// What it brings the whole cluster into; none where only nodes change.
+    pub state: Option<State>,
+    /// What it brings nodes into, by name.
+    pub nodes: HashMap<String, State>,
+    /// The id of a cluster that is being made.
+    pub id: Option<Uuid>,
+}
+
+impl From<State> for Business {
+    fn from(state: State) -> Self {
+        Self { state: Some(state), ..Self::default() }
+    }
+}
+
 /// A running command; it is no longer listed once this is dropped.
-#[derive(Debug)]
 pub struct Running {
     operations: Arc<Operations>,
     command: Uuid,
     token: CancellationToken,
+    expiry: Expiry,
+    /// What waits for the time to be up.
+    clock: OnceLock<AbortOnDropHandle<()>>,
 }
 
+/// Whether a command is to stop because it took longer than it may.
+#[derive(Debug, Clone, Default)]
+pub struct Expiry(Arc<OnceLock<Timeout>>);
+
 /// The right to change one cluster; given back when dropped.
-#[derive(Debug)]
 pub struct Claim {
     operations: Arc<Operations>,
     key: (String, String),
@@ -76,36 +106,41 @@ impl Operations {
         }
         let token = self.root.child_token();
         inner.commands.insert(command, RunningCommand { user: user.clone(), counts, token: token.clone() });
-        Ok(Running { operations: Arc::clone(self), command, token })
+        let (expiry, clock) = (Expiry::default(), OnceLock::new());
+        Ok(Running { operations: Arc::clone(self), command, token, expiry, clock })
     }
 
-    /// Claims a cluster for a command that brings it into `state`.
+    /// From now on tells `listener` of every cluster that becomes busy or free. It is called without any lock held; only
+    /// the first is told.
+    pub fn listen(&self, listener: impl Fn(&str, &str) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    /// Claims a cluster for a command.
     pub fn claim(
         self: &Arc<Self>,
         (user, cluster): (&str, &str),
-        state: State,
+        business: impl Into<Business>,
         command_line: &str,
     ) -> Result<Claim, Failure> {
         let mut inner = self.lock();
         let key = (user.to_owned(), cluster.to_owned());
         if let Some(busy) = inner.clusters.get(&key) {
-            let problem = format!("cluster '{cluster}' is being changed ({}) by '{}'", busy.state, busy.command_line);
+            let problem =
+                format!("cluster '{cluster}' is being changed ({}) by '{}'", busy.business, busy.command_line);
             return Err(Failure::new(Code::CONFLICT, problem, "wait until that is done, or cancel it"));
         }
-        inner.clusters.insert(key.clone(), BusyCluster { state, command_line: command_line.into() });
-        Ok(Claim { operations: Arc::clone(self), key })
+        let busy = BusyCluster { business: business.into(), command_line: command_line.into() };
+        inner.clusters.insert(key.clone(), busy);
+        drop(inner);
+        let claim = Claim { operations: Arc::clone(self), key };
+        claim.tell();
+        Ok(claim)
     }
 
-    /// What a cluster is becoming, where a command is changing it.
-    pub fn state(&self, user: &str, cluster: &str) -> Option<State> {
-        self.lock().clusters.get(&(user.to_owned(), cluster.to_owned())).map(|busy| busy.state)
-    }
-
-    /// Clusters of a user that are being made, with or without anything of theirs in Docker yet.
-    pub fn creating(&self, user: &str) -> Vec<String> {
-        let inner = self.lock();
-        let of_user = inner.clusters.iter().filter(|((owner, _), _)| owner == user);
-        of_user.filter(|(_, busy)| busy.state == State::Creating).map(|((_, name), _)| name.clone()).collect()
+    /// What is made of a cluster just now; none where no command changes it.
+    pub fn business(&self, user: &str, cluster: &str) -> Option<Business> {
+        self.lock().clusters.get(&(user.to_owned(), cluster.to_owned())).map(|busy| busy.business.clone())
     }
 
     /// Cancels a user's command; false where none of that id runs.
@@ -143,6 +178,38 @@ impl Running {
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
+
+    /// From now on the command may take so long.
+    pub fn expire_after(&self, limit: Timeout) {
+        let (token, expiry) = (self.token.clone(), self.expiry.clone());
+        let clock = tokio::spawn(async move {
+            tokio::time::sleep(limit.get()).await;
+            // The first reason counts: somebody may have cancelled it before.
+            if !token.is_cancelled() {
+                let _ = expiry.0.set(limit);
+                token.cancel();
+            }
+        });
+        let _ = self.clock.set(AbortOnDropHandle::new(clock));
+    }
+
+    /// Whether the time is up.
+    pub fn expiry(&self) -> &Expiry {
+        &self.expiry
+    }
+}
+
+impl Expiry {
+    /// Why a command stops that is told to.
+    pub fn failure(&self) -> Failure {
+        let Some(limit) = self.0.get() else { return Failure::cancelled() };
+        Failure::new(Code::TIMEOUT, format!("it was not done within {limit}"), "give it more time: --timeout")
+    }
+
+    /// The same failure, unless it only says that the command was told to stop.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        if failure.code == Code::CANCELLED { self.failure() } else { failure }
+    }
 }
 
 impl Drop for Running {
@@ -151,9 +218,55 @@ impl Drop for Running {
     }
 }
 
+impl Claim {
+    /// Goes on with something else.
+    pub fn becomes(&self, business: impl Into<Business>) {
+        if let Some(busy) = self.operations.lock().clusters.get_mut(&self.key) {
+            busy.business = business.into();
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if let Some(listener) = self.operations.listener.get() {
+            listener(&self.key.0, &self.key.1);
+        }
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
         self.operations.lock().clusters.remove(&self.key);
+        self.tell();
+    }
+}
+
+impl fmt::Display for Business {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.state, self.nodes.iter().next()) {
+            (Some(state), _) => state.fmt(formatter),
+            (None, Some((node, state))) if self.nodes.len() == 1 => write!(formatter, "{node} is {state}"),
+            (None, Some((_, state))) => write!(formatter, "{} nodes are {state}", self.nodes.len()),
+            (None, None) => formatter.write_str("its nodes are"),
+        }
+    }
+}
+
+impl fmt::Debug for Operations {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Operations").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Claim").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Running").field("command", &self.command).finish_non_exhaustive()
     }
 }
 
@@ -213,11 +326,29 @@ mod tests {
         assert_eq!(refused.code, Code::CONFLICT);
         assert_eq!(refused.problem, "cluster 'dev' is being changed (creating) by 'qbo add cluster dev'");
         assert!(claim("sam", State::Creating).is_ok(), "names are each user's own");
-        assert_eq!(operations.state("alex", "dev"), Some(State::Creating));
-        assert_eq!(operations.creating("alex"), ["dev"]);
+        assert_eq!(operations.business("alex", "dev"), Some(State::Creating.into()));
         drop(first);
-        assert_eq!((operations.state("alex", "dev"), operations.creating("alex").len()), (None, 0));
-        let _deleting = claim("alex", State::Deleting).unwrap();
-        assert_eq!(operations.creating("alex").len(), 0, "nothing is being made");
+        assert_eq!(operations.business("alex", "dev"), None);
+    }
+
+    #[test]
+    fn who_listens_is_told_of_every_cluster_that_becomes_busy_or_free() {
+        let operations = Arc::new(Operations::default());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let listener = {
+            let (operations, told) = (Arc::downgrade(&operations), Arc::clone(&told));
+            move |user: &str, cluster: &str| {
+                let business = operations.upgrade().unwrap().business(user, cluster);
+                told.lock().unwrap().push(business.map(|business| business.to_string()));
+            }
+        };
+        operations.listen(listener);
+        let nodes = HashMap::from([("node-1".to_owned(), State::Stopping)]);
+        let claim =
+            operations.claim(("alex", "dev"), Business { nodes, ..Business::default() }, "qbo stop node").unwrap();
+        claim.becomes(State::Deleting);
+        drop(claim);
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(*told.lock().unwrap(), [text("node-1 is stopping"), text("deleting"), None]);
     }
 }

@@ -4,30 +4,47 @@
 //! once and become Ready on their own, and the steps after [`Step::Nodes`] mostly wait. Whatever fails or is
 //! cancelled, the steps already done are undone in reverse, so that nothing is left behind.
 
+mod balancer;
 mod context;
 mod control_plane;
+mod endpoint;
+mod etcd;
 mod finish;
+pub mod grow;
+pub mod join;
+pub mod living;
 mod nodes;
+pub mod ports;
 pub mod remove;
 
+use std::time::Duration;
+
 use qbo_api::message::Code;
+use qbo_api::settings::Wait;
 use qbo_bootstrap::Pki;
 
-pub use context::{Context, Wishes};
-pub use finish::{Kubeconfigs, Mark, USER_KUBECONFIG_PATH};
+pub use context::{Context, Member, Wishes};
+pub use finish::{Kubeconfigs, Mark, STATE_PATH, USER_KUBECONFIG_PATH, cluster_mark};
 
 use crate::error::Failure;
 use context::Made;
 
 /// The steps, in the order they are done.
-const STEPS: [Step; 7] =
-    [Step::Network, Step::Nodes, Step::ControlPlane, Step::Objects, Step::Ready, Step::Dns, Step::Finish];
+const STEPS: [Step; 8] =
+    [Step::Network, Step::Ports, Step::Nodes, Step::ControlPlane, Step::Objects, Step::Ready, Step::Dns, Step::Finish];
+
+/// How often an API server of a living cluster is asked at most, and the time between: etcd that elects a new leader, or a
+/// balancer that turns elsewhere, has it refuse once or twice what it takes a moment later.
+const ATTEMPTS: usize = 6;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// A step of making a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     /// A network of the cluster's own, and meanwhile its certificates.
     Network,
+    /// A container for each port of the host that leads into the cluster. Before all nodes: a port that is taken is soon told.
+    Ports,
     /// A container for each node, with all it needs in it, started.
     Nodes,
     /// Static pods of the control plane; its API server answers.
@@ -46,6 +63,7 @@ impl Step {
     fn name(self) -> &'static str {
         match self {
             Self::Network => "network and certificates",
+            Self::Ports => "ports",
             Self::Nodes => "nodes started",
             Self::ControlPlane => "API server answers",
             Self::Objects => "CNI, storage class, DNS and proxy applied",
@@ -59,7 +77,7 @@ impl Step {
     fn callback(self) -> &'static str {
         match self {
             Self::Network => "docker POST /networks/create",
-            Self::Nodes => "docker POST /containers/create",
+            Self::Ports | Self::Nodes => "docker POST /containers/create",
             Self::ControlPlane => "kubernetes GET /version",
             Self::Objects => "kubernetes PATCH",
             Self::Ready => "kubernetes WATCH nodes",
@@ -71,6 +89,7 @@ impl Step {
     async fn perform(self, context: &Context, made: &mut Made) -> Result<(), Failure> {
         match self {
             Self::Network => network(context, made).await,
+            Self::Ports => ports::start(context, made).await,
             Self::Nodes => nodes::start(context, made).await,
             Self::ControlPlane => control_plane::start(context, made).await,
             Self::Objects => control_plane::apply(context, made).await,
@@ -82,7 +101,17 @@ impl Step {
 
     /// Whether it makes something of its own; what the others do lies in the nodes and goes with them.
     fn is_undoable(self) -> bool {
-        matches!(self, Self::Network | Self::Nodes | Self::Finish)
+        matches!(self, Self::Network | Self::Ports | Self::Nodes | Self::Finish)
+    }
+
+    /// Whether it is a step of this cluster's.
+    fn is_wanted(self, wishes: &Wishes) -> bool {
+        match self {
+            Self::Ports => wishes.members.iter().any(|member| !member.ports.is_empty()),
+            Self::Ready => wishes.wait != Wait::None,
+            Self::Dns => wishes.wait == Wait::Dns,
+            Self::Network | Self::Nodes | Self::ControlPlane | Self::Objects | Self::Finish => true,
+        }
     }
 
     /// Undoes the step, whole or in parts, by the labels that all parts bear.
@@ -90,7 +119,7 @@ impl Step {
         let engine = &*context.engine;
         match self {
             Self::Network => Ok(remove::networks(engine, &context.identity).await?),
-            Self::Nodes => Ok(remove::nodes(engine, &context.identity).await?),
+            Self::Ports | Self::Nodes => Ok(remove::nodes(engine, &context.identity).await?),
             Self::Finish => finish::undo(context, made).await,
             Self::ControlPlane | Self::Objects | Self::Ready | Self::Dns => Ok(()),
         }
@@ -102,7 +131,7 @@ impl Step {
 pub async fn create(context: &Context) -> Result<(), Failure> {
     let mut made = Made::default();
     let mut begun = Vec::new();
-    for step in STEPS {
+    for step in STEPS.into_iter().filter(|step| step.is_wanted(&context.wishes)) {
         begun.push(step);
         let running = context.reporter.step(&context.identity.name, "", step.name(), step.callback());
         let outcome = match context.checkpoint() {
@@ -155,8 +184,15 @@ async fn give_up(context: &Context, made: &Made, begun: &[Step], failure: Failur
 
 async fn network(context: &Context, made: &mut Made) -> Result<(), Failure> {
     let identity = &context.identity;
-    let subnet = context.addresses.create_network(&*context.engine, &identity.name, &identity.labels()).await?;
-    let plan = context.wishes.plan(identity, subnet)?;
+    let recorded = &context.wishes.recorded;
+    let mut labels = identity.labels();
+    labels.extend([recorded.label()]);
+    let apart = [recorded.pod_subnets.as_slice(), &recorded.service_subnets].concat();
+    let network = context.addresses.create_network(&*context.engine, &identity.name, &labels, &apart).await?;
+    let subnet = network.v4;
+    let mut plan = context.wishes.plan(identity, network)?;
+    context.registries.plan(&identity.user, subnet, &mut plan).await?;
+    made.network = Some(network);
     let generate = {
         let plan = plan.clone();
         tokio::task::spawn_blocking(move || Pki::generate(&plan, std::time::SystemTime::now()))

@@ -3,7 +3,9 @@
 //! Docker is the truth. A cluster whose control plane bears no mark was being made when the server ended; one marked
 //! as being deleted was being deleted; a network without nodes is what remains of either, and so are nodes without
 //! control plane and network: the engine made them after everything else had been removed. Nodes on a network without a
-//! control plane qbo never leaves: somebody else removed it, and what is left is theirs to look at.
+//! control plane qbo never leaves: somebody else removed it, and what is left is theirs to look at. Of a cluster that is
+//! well, a node goes that was brought in and bears no mark, and one whose mark says that it was leaving. Containers of
+//! shells go with the server whose they were.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +17,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::cluster::{Found, Identity, LABEL_PROBE, find, find_all};
+use crate::cluster::{Found, FoundNode, FoundPort, Identity, LABEL_PROBE, LABEL_SHELL, find, find_all};
 use crate::driver::engine::EngineError;
+use crate::error::Failure;
 use crate::execute::Services;
-use crate::provision::{Mark, remove};
+use crate::operations::Business;
+use crate::provision::{Mark, cluster_mark, remove};
 
 /// The shortest and the longest time between two attempts while Docker does not answer.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -69,6 +73,7 @@ pub async fn run(services: Arc<Services>, stop: CancellationToken) {
                 let again = OptionFuture::from(later.next().map(tokio::time::sleep));
                 tokio::select! {
                     () = services.left_overs.rung() => {}
+                    () = services.live.reached() => {}
                     Some(()) = again => {}
                     () = stop.cancelled() => return,
                 }
@@ -91,12 +96,20 @@ pub async fn sweep(services: &Services) -> Result<(), EngineError> {
     for cluster in find_all(engine).await? {
         // One that cannot be removed does not hold up the others.
         outcome = outcome.and(sweep_cluster(services, &cluster).await);
+        outcome = outcome.and(sweep_nodes(services, &cluster).await);
+        outcome = outcome.and(sweep_ports(services, &cluster).await);
     }
     for probe in engine.containers(LABEL_PROBE).await? {
         if !services.images.is_probing(&probe.name) {
             outcome = outcome.and(engine.remove_container(&probe.id).await);
         }
     }
+    for shell in engine.containers(LABEL_SHELL).await? {
+        if !services.shells.holds(&shell.name) {
+            outcome = outcome.and(engine.remove_container(&shell.id).await);
+        }
+    }
+    services.shells.tidy();
     outcome
 }
 
@@ -129,13 +142,83 @@ async fn is_left_over(services: &Services, cluster: &Found) -> Result<bool, Engi
     if services.left_overs.lock().contains(&cluster.identity.id) {
         return Ok(true);
     }
-    match cluster.control_plane() {
-        Some(node) => {
-            let mark = Mark::read(&*services.engine, &node.container.id).await?;
-            Ok(matches!(mark, None | Some(Mark::Deleting)))
-        }
-        None => Ok(cluster.nodes.is_empty() || cluster.networks.is_empty()),
+    if cluster.control_plane().is_none() {
+        return Ok(cluster.nodes.is_empty() || cluster.networks.is_empty());
     }
+    let mark = cluster_mark(&*services.engine, cluster).await?;
+    Ok(matches!(mark, None | Some(Mark::Deleting)))
+}
+
+/// Removes single nodes of a cluster that is well: those that never were finished after they were brought in, and those
+/// that were leaving; then a balancer that nobody was told of. Their Node is to go with them, so it waits for the API server;
+/// the bell rings when that answers.
+async fn sweep_nodes(services: &Services, cluster: &Found) -> Result<(), EngineError> {
+    let Identity { user, name, id } = &cluster.identity;
+    let left_over = left_over_nodes(services, cluster).await?;
+    if left_over.is_empty() {
+        return Ok(());
+    }
+    let Some(api_server) = services.live.api_server(*id) else { return Ok(()) };
+    let leaving = left_over.iter().map(|node| (node.container.name.clone(), State::Deleting)).collect();
+    let business = Business { nodes: leaving, ..Business::default() };
+    let Ok(_claim) = services.operations.claim((user, name), business, "clean-up") else { return Ok(()) };
+    // Its command may have completed some since they were listed.
+    let Some(cluster) = find(&*services.engine, &cluster.identity).await? else { return Ok(()) };
+    for node in left_over_nodes(services, &cluster).await? {
+        let container = &node.container;
+        tracing::info!(cluster = name, user, node = container.name, "removing a node that an interrupted command left");
+        let removed = if node.is_balancer() {
+            services.engine.remove_container(&container.id).await.map_err(Failure::from)
+        } else {
+            remove::node_of(&*services.engine, &cluster, &*api_server, &node).await
+        };
+        if let Err(failure) = removed {
+            tracing::warn!(%failure, node = container.name, "a node is left");
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was to pass on ports into a living cluster and was not completed.
+async fn sweep_ports(services: &Services, cluster: &Found) -> Result<(), EngineError> {
+    let Identity { user, name, .. } = &cluster.identity;
+    if left_over_ports(services, cluster).await?.is_empty() {
+        return Ok(());
+    }
+    let Ok(_claim) = services.operations.claim((user, name), Business::default(), "clean-up") else { return Ok(()) };
+    // Its command may have completed some since they were listed.
+    let Some(cluster) = find(&*services.engine, &cluster.identity).await? else { return Ok(()) };
+    for port in left_over_ports(services, &cluster).await? {
+        tracing::info!(cluster = name, user, port = %port.mapping, "removing a port that an interrupted command left");
+        services.engine.remove_container(&port.container.id).await?;
+    }
+    Ok(())
+}
+
+async fn left_over_ports(services: &Services, cluster: &Found) -> Result<Vec<FoundPort>, EngineError> {
+    let mut left_over = Vec::new();
+    for port in cluster.ports.iter().filter(|port| port.is_joined()) {
+        if Mark::read(&*services.engine, &port.container.id).await?.is_none() {
+            left_over.push(port.clone());
+        }
+    }
+    Ok(left_over)
+}
+
+/// Nodes, and after them the balancer.
+async fn left_over_nodes(services: &Services, cluster: &Found) -> Result<Vec<FoundNode>, EngineError> {
+    let mut left_over = Vec::new();
+    for node in cluster.nodes.iter().chain(&cluster.balancer) {
+        // What is there from the beginning has its cluster's mark; the balancer has none then.
+        if node.is_balancer() && !node.is_joined() {
+            continue;
+        }
+        let mark = Mark::read(&*services.engine, &node.container.id).await?;
+        if mark == Some(Mark::Leaving) || (node.is_joined() && mark.is_none()) {
+            left_over.push(node.clone());
+        }
+    }
+    Ok(left_over)
 }
 
 #[cfg(test)]

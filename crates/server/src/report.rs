@@ -1,13 +1,15 @@
 //! What a running command says: every message it sends is made here, from one envelope.
 
+use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use qbo_api::message::{Code, Envelope, Message, Output, Payload, Step, StepState, Subcommand, Verb};
+use qbo_api::message::{Change, Code, Envelope, Message, Output, Payload, Step, StepState, Subcommand, Verb};
 use uuid::Uuid;
 
+use crate::access::User;
 use crate::error::Failure;
 use crate::mirror::Mirrors;
 
@@ -17,8 +19,8 @@ pub const AGENT: &str = concat!("qbo-api/", env!("CARGO_PKG_VERSION"));
 /// Who sent a command, and from where.
 #[derive(Debug, Clone)]
 pub struct Origin {
-    /// The e-mail address of the user it runs as.
-    pub user: String,
+    /// The user it runs as.
+    pub user: User,
     /// The mirror its messages go to.
     pub mirror: Uuid,
     /// The client's address.
@@ -55,7 +57,7 @@ pub struct RunningStep {
     reporter: Reporter,
     object: String,
     node: String,
-    step: &'static str,
+    step: Cow<'static, str>,
     started: Instant,
     began_at: &'static Location<'static>,
     ended: bool,
@@ -86,9 +88,14 @@ impl Reporter {
         &self.inner.command_line
     }
 
+    /// The id of the task that runs it.
+    pub(crate) fn thread_id(&self) -> i64 {
+        self.inner.thread_id
+    }
+
     /// Whom the command runs as.
     pub fn user(&self) -> &str {
-        &self.inner.origin.user
+        &self.inner.origin.user.email
     }
 
     /// The name of this host.
@@ -114,6 +121,23 @@ impl Reporter {
         self.send(Code::CREATED, payload, "", Location::caller());
     }
 
+    /// A partial result of many, sent once whoever listens has taken most of those before it, or does not; false where
+    /// nobody listens any more.
+    pub(crate) async fn rows_once_taken(&self, payload: Payload) -> bool {
+        let inner = &*self.inner;
+        if !inner.mirrors.taken(&inner.origin.user, inner.origin.mirror).await {
+            return false;
+        }
+        self.rows(payload);
+        true
+    }
+
+    /// A partial result out of what is known, as it was at this point of its history.
+    #[track_caller]
+    pub(crate) fn rows_at(&self, sequence: u64, payload: Payload) {
+        self.send_at(Some(sequence), Code::CREATED, payload, "", Location::caller());
+    }
+
     /// A line for people.
     #[track_caller]
     pub fn line(&self, message: impl Into<String>) {
@@ -123,12 +147,12 @@ impl Reporter {
 
     /// A step begins; `callback` says what is waited for, in words of the backend.
     #[track_caller]
-    pub fn step(&self, object: &str, node: &str, step: &'static str, callback: &str) -> RunningStep {
+    pub fn step(&self, object: &str, node: &str, step: impl Into<Cow<'static, str>>, callback: &str) -> RunningStep {
         let running = RunningStep {
             reporter: self.clone(),
             object: object.into(),
             node: node.into(),
-            step,
+            step: step.into(),
             started: Instant::now(),
             began_at: Location::caller(),
             ended: false,
@@ -154,6 +178,10 @@ impl Reporter {
     }
 
     fn send(&self, code: Code, payload: Payload, callback: &str, source: &Location<'_>) {
+        self.send_at(None, code, payload, callback, source);
+    }
+
+    fn send_at(&self, sequence: Option<u64>, code: Code, payload: Payload, callback: &str, source: &Location<'_>) {
         let inner = &*self.inner;
         let done = code == Code::OK;
         let (command, subcommand) = if done { (Verb::Done, Subcommand::Done) } else { inner.kind };
@@ -173,7 +201,7 @@ impl Reporter {
             apicommand: apicommand.into(),
             callback: callback.into(),
             uuid: inner.origin.mirror,
-            user: inner.origin.user.clone(),
+            user: inner.origin.user.email.clone(),
             agent: AGENT.into(),
             peer: inner.origin.peer.clone(),
             host: inner.origin.host.clone(),
@@ -181,12 +209,74 @@ impl Reporter {
             wsi: inner.origin.wsi.clone(),
             thread_id: inner.thread_id,
             vhost: inner.origin.vhost.clone(),
+            sequence,
+            change: None,
         };
-        inner.mirrors.publish(inner.origin.mirror, &Message { envelope, payload });
+        inner.mirrors.publish(&inner.origin.user, inner.origin.mirror, &Message { envelope, payload });
+    }
+}
+
+/// A message that no command asked for: what became of a user's objects, told in that user's own mirror.
+#[track_caller]
+pub(crate) fn changed(
+    host: &str,
+    owner: &User,
+    (sequence, change): (u64, Change),
+    payload: Payload,
+    callback: &str,
+) -> Message {
+    let source = Location::caller();
+    let envelope = Envelope {
+        timestamp: format!("{:.6}", Timestamp::now()),
+        status: Code::CREATED.reason().into(),
+        code: Code::CREATED,
+        command_id: Uuid::nil(),
+        command_line: String::new(),
+        command: Verb::None,
+        subcommand: subcommand(&payload),
+        apicommand: if callback.is_empty() { "APICMD_NONE".into() } else { callback.into() },
+        callback: callback.into(),
+        uuid: owner.mirror(),
+        user: owner.email.clone(),
+        agent: AGENT.into(),
+        peer: String::new(),
+        host: host.into(),
+        source: format!("{}:{}", source.file(), source.line()),
+        wsi: String::new(),
+        thread_id: 0,
+        vhost: String::new(),
+        sequence: Some(sequence),
+        change: Some(change),
+    };
+    Message { envelope, payload }
+}
+
+fn subcommand(payload: &Payload) -> Subcommand {
+    match payload {
+        Payload::Clusters(_) => Subcommand::Cluster,
+        Payload::Nodes(_) => Subcommand::Node,
+        Payload::Pods(_) => Subcommand::Pod,
+        Payload::Services(_) => Subcommand::Service,
+        Payload::Networks(_) => Subcommand::Network,
+        Payload::Images(_) => Subcommand::Image,
+        Payload::Registries(_) => Subcommand::Registry,
+        Payload::Clients(_) => Subcommand::Client,
+        Payload::Usage(_) => Subcommand::Usage,
+        Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => Subcommand::None,
     }
 }
 
 impl RunningStep {
+    /// The step ends as this tells.
+    #[track_caller]
+    pub fn conclude<T>(self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        match &outcome {
+            Ok(_) => self.done(),
+            Err(failure) => self.failed(&failure.problem),
+        }
+        outcome
+    }
+
     /// How far the step is.
     #[track_caller]
     pub fn progress(&self, detail: &str) {
@@ -231,8 +321,9 @@ impl RunningStep {
             message: format!("{elapsed:6.1} s  {place}  {}{what}", self.step),
             object: self.object.clone(),
             node: self.node.clone(),
-            step: self.step.into(),
+            step: self.step.clone().into_owned(),
             state,
+            detail: detail.into(),
             elapsed,
             duration,
         };
@@ -253,7 +344,7 @@ impl Origin {
     /// Somebody in a mirror.
     pub(crate) fn example(mirror: Uuid) -> Self {
         Self {
-            user: "alex@example.com".into(),
+            user: User { email: "alex@example.com".into() },
             mirror,
             peer: "127.0.0.1:50000".into(),
             wsi: "wsi".into(),
@@ -271,9 +362,10 @@ mod tests {
     /// What is said in a mirror while `speak` runs.
     fn heard(speak: impl FnOnce(&Reporter)) -> Vec<Message> {
         let (mirrors, mirror) = (Arc::new(Mirrors::default()), Uuid::from_u128(1));
-        let mut feed = mirrors.feed();
+        let origin = Origin::example(mirror);
+        let mut feed = mirrors.feed(&origin.user);
         feed.join(mirror).unwrap();
-        speak(&Reporter::new(mirrors, Origin::example(mirror), Command::TestHost.kind(), "test host", 7));
+        speak(&Reporter::new(mirrors, origin, Command::TestHost.kind(), "test host", 7));
         std::iter::from_fn(|| feed.waiting()).map(|text| serde_json::from_str(&text).unwrap()).collect()
     }
 

@@ -14,15 +14,18 @@ use qbo_api::command::Command;
 use qbo_api::message::{Code, Message, Output, Payload, StepState, Subcommand, Verb};
 use qbo_api::model::Version;
 use qbo_api::{CHANNEL_PATH, CONNECTION_HEADER};
-use qbo_server::access::{Permitted, User};
+use qbo_server::access::{Opening, Permitted, User};
 use qbo_server::error::Failure;
 use qbo_server::executor::Executor;
+use qbo_server::live::Live;
+use qbo_server::mirror::Mirrors;
 use qbo_server::operations::{Operations, Running};
 use qbo_server::report::Reporter;
-use qbo_server::session::{self, Limits};
+use qbo_server::session::{self, Inside, Limits};
+use qbo_server::terminal::{self, Programs, Sessions, Started};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::Response;
@@ -30,6 +33,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 use tokio_tungstenite::tungstenite::{self, Message as Ws};
 use tokio_tungstenite::{WebSocketStream, client_async};
+use uuid::Uuid;
 
 /// What each command of the tests does.
 struct TestExecutor {
@@ -65,6 +69,7 @@ impl Executor for TestExecutor {
                     }
                 }
             }
+            Command::GetNodes(_) => Ok(()),
             Command::GetImages(_) => {
                 reporter.line("x".repeat(64 * 1024));
                 Ok(())
@@ -76,6 +81,16 @@ impl Executor for TestExecutor {
             Command::TestHost => panic!("the executor's own fault"),
             other => Err(Failure::new(Code::UNPROCESSABLE, format!("no test has '{other}'"), "")),
         }
+    }
+}
+
+/// Opens no terminals: those have tests of their own.
+struct NoPrograms;
+
+#[async_trait]
+impl Programs for NoPrograms {
+    async fn start(&self, _opening: &Opening, _session: Uuid) -> Result<Started, Failure> {
+        Err(Failure::new(Code::UNPROCESSABLE, "no test has terminals", ""))
     }
 }
 
@@ -105,7 +120,12 @@ impl Server {
         let stopped = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(session::run(limits, Arc::clone(&executor) as _, operations, listener, stopped));
+        let live = Live::new(Arc::<Mirrors>::default(), Arc::clone(&operations), "cloud".into());
+        let executing = Arc::clone(&executor) as _;
+        let sessions = Sessions::new(terminal::Limits::default(), Arc::new(NoPrograms));
+        let terminals = session::Terminals { sessions, sockets: mpsc::unbounded_channel().1 };
+        let inside = Inside { executor: executing, live, operations, terminals, metrics: None };
+        let task = tokio::spawn(session::run(limits, inside, listener, stopped));
         Self { address, executor, stop, task }
     }
 
@@ -136,8 +156,13 @@ impl Server {
     }
 
     async fn get(&self, path: &str) -> String {
+        self.get_with(path, "").await
+    }
+
+    /// With further header lines.
+    async fn get_with(&self, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{headers}\r\n", self.address);
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         within(path, stream.read_to_string(&mut answer)).await.unwrap();
@@ -261,6 +286,25 @@ async fn clients_of_one_mirror_see_the_same_and_others_do_not() {
     assert!(home.iter().all(|message| message.envelope.uuid == User::local().mirror()));
     assert_eq!(second.finish().await, home);
     first.send_in(other, "version").await;
+    assert_eq!(first.finish().await, second.finish().await);
+}
+
+/// So whoever follows it is told which it is, also where only its first digits were named.
+#[tokio::test]
+async fn a_watch_of_a_mirror_is_in_it() {
+    let server = Server::start().await;
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    let mirror = "66fac858-a271-49cf-bad0-fdd9ff0b4787";
+    let ran_in = |messages: Vec<Message>| messages[0].envelope.uuid;
+    second.send("get nodes -w 66fac858").await;
+    assert_eq!(ran_in(second.finish().await), User::local().mirror(), "there is no such mirror");
+    first.finish().await;
+    first.send_in(mirror, "version").await;
+    first.finish().await;
+    second.send("get nodes -w 66fac858").await;
+    assert_eq!(ran_in(second.finish().await).to_string(), mirror);
+    first.finish().await;
+    first.send_in(mirror, "version").await;
     assert_eq!(first.finish().await, second.finish().await);
 }
 
@@ -475,10 +519,64 @@ async fn a_stop_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn plain_requests_say_what_this_is() {
+async fn plain_requests_say_how_the_server_is() {
     let server = Server::start().await;
-    assert!(server.get("/").await.contains("qbo-api/"));
     let health = server.get("/healthz").await;
     assert!(health.starts_with("HTTP/1.1 200 OK") && health.ends_with("ok\nconnections 0\ncommands 0\n"), "{health}");
     assert!(server.get("/none").await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn the_contract_is_told_to_who_asks() {
+    let server = Server::start().await;
+    let root = server.get("/").await;
+    assert!(root.starts_with("HTTP/1.1 307") && root.contains("location: /docs\r\n"), "{root}");
+    for (path, media_type, document) in [
+        ("/docs", "text/html; charset=utf-8", include_str!("../../contract/generated/docs.html")),
+        ("/asyncapi.yaml", "application/yaml", include_str!("../../contract/generated/asyncapi.yaml")),
+        (
+            "/message.schema.json",
+            "application/schema+json",
+            include_str!("../../contract/generated/message.schema.json"),
+        ),
+        (
+            "/request.schema.json",
+            "application/schema+json",
+            include_str!("../../contract/generated/request.schema.json"),
+        ),
+        ("/qbo.ts", "text/plain; charset=utf-8", include_str!("../../contract/generated/qbo.ts")),
+    ] {
+        let answer = server.get(path).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{path}: {head}");
+        assert_eq!(header(head, "content-type"), media_type);
+        assert_eq!(header(head, "x-content-type-options"), "nosniff");
+        assert!(header(head, "content-security-policy").starts_with("default-src 'none'; "), "{path}: {head}");
+        assert!(body == document, "{path} is not the document that is generated");
+
+        let tag = header(head, "etag");
+        for known in [tag.to_owned(), format!("\"other\", W/{tag}"), "*".into()] {
+            let again = server.get_with(path, &format!("if-none-match: {known}\r\n")).await;
+            assert!(again.starts_with("HTTP/1.1 304") && again.ends_with("\r\n\r\n"), "{path}: {again}");
+            assert_eq!(header(&again, "etag"), tag);
+        }
+        let other = server.get_with(path, "if-none-match: \"other\"\r\n").await;
+        assert!(other.starts_with("HTTP/1.1 200 OK"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_may_use_its_own_style_and_nothing_else() {
+    let server = Server::start().await;
+    let answer = server.get("/docs").await;
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(header(head, "content-security-policy"), include_str!("../../contract/generated/docs.csp"));
+}
+
+/// The value of a header, of which there is one.
+fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    let start = format!("{name}: ");
+    let values: Vec<&str> = head.split("\r\n").filter_map(|line| line.strip_prefix(&start)).collect();
+    let [value] = values[..] else { panic!("{name}: {values:?} in {head}") };
+    value
 }

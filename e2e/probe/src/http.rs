@@ -1,14 +1,16 @@
 //! The little HTTP/1.0 that two probes need to talk.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Answers every request with the text.
 pub(crate) fn serve(port: u16, text: &str) -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
+    // Of both families, but for kernels that have one.
+    let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))?;
     for connection in listener.incoming() {
         // One that breaks is its client's business.
         let _ = answer(connection?, text);

@@ -3,6 +3,7 @@
 //! One static file without dependencies: it is put into nodes as it is and mounted into pods, so that it runs in any
 //! image, also in one that holds nothing else.
 
+mod datagram;
 mod dns;
 mod http;
 
@@ -14,9 +15,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dns::Resolver;
 
-const USAGE: &str = "Usage: probe serve PORT TEXT       answers every HTTP request with the text
-       probe gather NAME PORT COUNT fetches from a name that DNS knows until so many different answers came
-       probe resolve NAME           prints the address of a name
+const USAGE: &str = "Usage: probe serve PORT TEXT       answers every HTTP request and every datagram with the text
+       probe gather NAME PORT COUNT fetches from an address, or a name that DNS knows, until so many different answers came
+       probe resolve NAME           prints the addresses of a name, those of IPv4 first
        probe first-answer NAME      asks until DNS answers; writes start and answer (Unix time) to /dev/termination-log
        probe write FILE TEXT        writes a file
        probe read FILE              prints a file";
@@ -41,9 +42,12 @@ fn main() -> ExitCode {
 
 fn run(words: &[&str]) -> io::Result<()> {
     match words {
-        ["serve", port, text] => http::serve(number(port)?, text),
+        ["serve", port, text] => {
+            datagram::serve_beside(number(port)?, text)?;
+            http::serve(number(port)?, text)
+        }
         ["gather", name, port, count] => gather(name, number(port)?, usize::from(number(count)?)),
-        ["resolve", name] => print(&resolve(name)?.to_string()),
+        ["resolve", name] => resolve(name)?.iter().try_for_each(|address| print(&address.to_string())),
         ["first-answer", name] => first_answer(name),
         ["write", file, text] => std::fs::write(file, text),
         ["read", file] => print(&std::fs::read_to_string(file)?),
@@ -55,7 +59,7 @@ fn run(words: &[&str]) -> io::Result<()> {
 fn gather(name: &str, port: u16, count: usize) -> io::Result<()> {
     let (mut answers, deadline) = (BTreeSet::new(), Instant::now() + PATIENCE);
     while answers.len() < count {
-        match resolve(name).and_then(|address| http::fetch(SocketAddr::new(address, port), name)) {
+        match resolve(name).and_then(|addresses| http::fetch(SocketAddr::new(addresses[0], port), name)) {
             Ok(answer) => {
                 answers.insert(answer);
             }
@@ -70,7 +74,11 @@ fn gather(name: &str, port: u16, count: usize) -> io::Result<()> {
     answers.iter().try_for_each(|answer| print(answer))
 }
 
-fn resolve(name: &str) -> io::Result<IpAddr> {
+/// At least one; an address is its own answer.
+fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
+    if let Ok(address) = name.parse() {
+        return Ok(vec![address]);
+    }
     Resolver::of_pod()?.resolve(name)
 }
 

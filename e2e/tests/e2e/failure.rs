@@ -1,13 +1,15 @@
 //! The host fails: its disk is full, its Docker dies. On a Docker of the test's own, since others' would suffer.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use qbo_e2e::cli::Running;
 use qbo_e2e::docker::Docker;
 use qbo_e2e::namespace::PrivateDocker;
 use qbo_e2e::server::Options;
+use qbo_e2e::wait;
 
-use crate::scene::{Scene, add, image};
+use crate::scene::{Scene, add, image, kubectl};
 
 /// Room for the image and some nodes.
 const SIZE: &str = "8g";
@@ -15,9 +17,15 @@ const SIZE: &str = "8g";
 const NOTHING: u64 = 64 << 10;
 /// Enough to run, but less than a cluster asks for.
 const LITTLE: u64 = 512 << 20;
+/// Of a host that has nothing else.
+const PORT: u16 = 8443;
+/// For a Docker that died to be missed.
+const DYING: Duration = Duration::from_secs(10);
+/// For a cluster to be Ready after Docker started.
+const COMING_BACK: Duration = Duration::from_mins(2);
 
 #[test]
-fn a_full_disk_and_a_dying_docker_leave_nothing() {
+fn a_full_disk_and_a_dying_docker_leave_nothing_and_clusters_come_back() {
     let mut docker = PrivateDocker::start(SIZE);
     load_image(&docker.client());
     let options = Options { docker: Some(docker.host()), enter: docker.enter(), ..Options::default() };
@@ -41,7 +49,65 @@ fn a_full_disk_and_a_dying_docker_leave_nothing() {
     adding.end().assert_failed(2, 503, "Docker does not answer");
     docker.start_daemon();
     scene.await_clean();
+
+    a_cluster_comes_back(&scene, &mut docker);
     scene.end();
+}
+
+/// While Docker is dead its clusters are known and nobody knows how they are; with Docker they come back by themselves, those of
+/// several control planes too.
+fn a_cluster_comes_back(scene: &Scene, docker: &mut PrivateDocker) {
+    let cluster = "qbo-e2e-back";
+    scene.server().done(&add(&format!("{cluster} -n 3 --control-planes 3 -p 127.0.0.1:{PORT}:6443")));
+    leads_in(scene, docker, cluster);
+    let nodes = scene.rows("nodes", cluster);
+    let container = nodes[0]["id"].as_str().expect("a text");
+    let started =
+        |docker: &PrivateDocker| docker.client().run(&["inspect", "--format", "{{.State.StartedAt}}", container]);
+    let before = started(docker);
+    docker.kill();
+    scene.await_states(DYING, cluster, "unknown");
+    assert_eq!(scene.cluster(cluster)["state"], "unknown");
+    scene.server().refuses(&format!("stop cluster {cluster}"), 2, 503, "Docker does not answer");
+
+    docker.start_daemon();
+    scene.await_states(COMING_BACK, cluster, "ready");
+    assert_ne!(started(docker), before, "its containers began anew");
+    assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
+    leads_in(scene, docker, cluster);
+    docker_dies_while_a_cluster_stops(scene, docker, cluster);
+    scene.server().done(&format!("delete cluster {cluster}"));
+    scene.assert_clean();
+}
+
+/// Its user is told; whatever had stopped by then, the same command does it as soon as Docker is back.
+fn docker_dies_while_a_cluster_stops(scene: &Scene, docker: &mut PrivateDocker, cluster: &str) {
+    let line = format!("stop cluster {cluster}");
+    let mut stopping = Running::start(scene.server().qbo(&line));
+    stopping.await_step("stop", "done");
+    docker.kill();
+    stopping.end().assert_failed(2, 503, "Docker does not answer");
+    scene.await_states(DYING, cluster, "unknown");
+    docker.start_daemon();
+    wait::until_ok("the cluster to be stopped", COMING_BACK, || {
+        let ended = scene.server().run(&line);
+        if ended.exit == 0 { Ok(()) } else { Err(ended.to_string()) }
+    });
+    scene.await_states(DYING, cluster, "stopped");
+    scene.server().done(&format!("start cluster {cluster}"));
+    scene.await_states(DYING, cluster, "ready");
+}
+
+/// The port that leads into the cluster does, where its Docker is.
+fn leads_in(scene: &Scene, docker: &PrivateDocker, cluster: &str) {
+    let (enter, server) = (docker.enter(), format!("--server=https://127.0.0.1:{PORT}"));
+    wait::until_ok("the API server at a port", COMING_BACK, || {
+        let mut command = Command::new(&enter[0]);
+        command.args(&enter[1..]).arg(kubectl()).arg("--kubeconfig").arg(scene.kubeconfig(cluster));
+        let output = command.args([&server, "--request-timeout=5s", "get", "nodes"]).output().expect("nsenter starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(said) }
+    });
 }
 
 fn load_image(docker: &Docker) {

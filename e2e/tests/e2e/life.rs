@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use qbo_e2e::kubectl::{Kubectl, is_ready, name};
+use qbo_e2e::cli::Running;
+use qbo_e2e::kubectl::{Kubectl, internal_address, is_ready};
 use qbo_e2e::socket::Socket;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ const CLUSTER: &str = "qbo-e2e-alex";
 fn a_cluster_is_made_used_restarted_and_deleted() {
     let scene = Scene::new();
     let mut onlooker = Socket::open(scene.server().port());
-    let onlooker = std::thread::spawn(move || onlooker.receive());
+    let onlooker = std::thread::spawn(move || onlooker.hear(|_| true));
     let added = scene.server().done(&add(CLUSTER));
     messages_tell_every_step(&added.messages);
     let seen = onlooker.join().expect("the onlooker hears of the end");
@@ -40,15 +41,20 @@ fn a_cluster_is_made_used_restarted_and_deleted() {
 }
 
 #[test]
-fn two_clusters_live_side_by_side() {
+fn two_clusters_of_different_families_live_side_by_side() {
     let scene = Scene::new();
     let [left, right] = ["qbo-e2e-left", "qbo-e2e-right"];
-    scene.server().done(&add(&format!("{left} {right} -n 1")));
-    for cluster in [left, right] {
+    let lines = [format!("{left} -n 1"), format!("{right} -n 1 --ip-family ipv6")];
+    let adding = lines.map(|words| Running::start(scene.server().qbo(&add(&words))));
+    for adding in adding {
+        adding.end().assert_done();
+    }
+    for (cluster, is_v6) in [(left, false), (right, true)] {
         let nodes = scene.nodes(cluster);
         let kubectl = scene.kubectl(cluster);
         assert_eq!(kubectl.await_ready(1), nodes);
-        Workload::new(&kubectl, &scene.docker, &nodes).dns_answers(&nodes[0]);
+        let addresses = Workload::new(&kubectl, &scene.docker, &nodes).dns_tells("resolve", &nodes[0], "kubernetes");
+        assert_eq!(addresses.iter().map(|address| address.contains(':')).collect::<Vec<_>>(), [is_v6]);
     }
     assert_ne!(subnet(&scene, left), subnet(&scene, right));
 
@@ -139,23 +145,13 @@ fn a_taken_name_is_refused(scene: &Scene) {
 
 /// As after a restart of Docker: all containers end and begin anew.
 fn restart(scene: &Scene, kubectl: &Kubectl, workload: &Workload<'_>, nodes: &[String]) {
-    let addresses = || {
-        let nodes = kubectl.get(&["nodes"]);
-        let of_node = |node: &Value| (name(node).to_owned(), internal_address(node).clone());
-        nodes["items"].as_array().expect("a list").iter().map(of_node).collect::<Vec<_>>()
-    };
-    let before = addresses();
+    let before = kubectl.addresses();
     let names: Vec<&str> = nodes.iter().map(String::as_str).collect();
     scene.docker.run(&[&["restart", "--time", "1"], names.as_slice()].concat());
     let since = scene.docker.run(&["inspect", "--format", "{{.State.StartedAt}}", &nodes[0]]);
     workload.await_signs_of_life(nodes, &since);
     kubectl.await_ready(nodes.len());
-    assert_eq!(addresses(), before);
-}
-
-fn internal_address(node: &Value) -> &Value {
-    let addresses = node["status"]["addresses"].as_array().expect("a node has addresses");
-    &addresses.iter().find(|address| address["type"] == "InternalIP").expect("an internal one")["address"]
+    assert_eq!(kubectl.addresses(), before);
 }
 
 fn subnet(scene: &Scene, network: &str) -> String {

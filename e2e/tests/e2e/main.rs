@@ -5,10 +5,19 @@
 //! another makes meanwhile looks like something left behind. The node image must be there (`images/node/build`);
 //! `QBO_NODE_IMAGE` names another one. Where something is missing they fail.
 
+mod behind;
 mod compatibility;
 mod failure;
+mod high_availability;
+mod images;
 mod interruption;
 mod life;
+mod mirrors;
+mod options;
+mod recipes;
 mod refusal;
+mod registry;
+mod scaling;
 mod scene;
+mod terminal;
 mod workload;

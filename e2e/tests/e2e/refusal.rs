@@ -24,8 +24,7 @@ fn wrong_lines_are_refused_by_the_cli_and_by_the_server() {
         assert!(refused.errors.contains(words), "{refused}");
 
         let mut socket = Socket::open(scene.server().port());
-        socket.send(line);
-        let messages = socket.receive();
+        let messages = socket.ask(line);
         let [message] = messages.as_slice() else { panic!("{line}: {messages:?}") };
         assert_eq!(message["code"], 400, "{line}");
         let said = message["output"][0]["message"].as_str().unwrap_or_default();
@@ -60,8 +59,17 @@ fn names_that_are_taken_or_unknown_are_refused() {
     scene.server().refuses(&add("qbo-e2e-foreign -n 1"), 1, 409, "qbo-e2e-foreign");
     assert_eq!(scene.docker.inventory(), before);
     drop(foreign);
-    for line in ["delete cluster qbo-e2e-none", "get cluster qbo-e2e-none", "get nodes qbo-e2e-none"] {
-        scene.server().refuses(line, 1, 404, "no cluster 'qbo-e2e-none'");
+    for (line, kind) in [
+        ("delete cluster qbo-e2e-none", "cluster"),
+        ("start cluster qbo-e2e-none", "cluster"),
+        ("add node qbo-e2e-none", "cluster"),
+        ("get cluster qbo-e2e-none", "cluster"),
+        ("get nodes qbo-e2e-none", "cluster or node"),
+        ("delete node node-01234567", "node"),
+        ("stop node node-01234567", "node"),
+    ] {
+        let name = line.rsplit(' ').next().unwrap_or_default();
+        scene.server().refuses(line, 1, 404, &format!("there is no {kind} '{name}'"));
     }
     scene.assert_clean();
     scene.end();

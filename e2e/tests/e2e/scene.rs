@@ -9,9 +9,8 @@ use qbo_e2e::kubectl::Kubectl;
 use qbo_e2e::programs::{self, Programs};
 use qbo_e2e::server::{Options, Server};
 use qbo_e2e::wait;
+use serde_json::Value;
 
-/// Of the names of all clusters and networks of the tests.
-const PREFIX: &str = "qbo-e2e-";
 /// For what a server does on its own.
 const CLEANING: Duration = Duration::from_mins(2);
 /// The last of a node's log that is shown where a test fails.
@@ -24,6 +23,8 @@ pub(crate) struct Scene {
     server: Option<Server>,
     options: Options,
     before: Inventory,
+    /// That of all that its server makes.
+    label: String,
     /// With which other servers looked into images then, or left when they crashed.
     probes_before: Vec<String>,
 }
@@ -44,7 +45,9 @@ impl Scene {
         let options = Options { image: Some(image().into()), ..options };
         let (before, probes_before) = (docker.inventory(), docker.probes());
         let server = Server::start(programs(), &options);
-        Self { docker, server: Some(server), options, before, probes_before }
+        let home = server.home().canonicalize().expect("the home directory is there");
+        let label = format!("label=io.qbo.server={}", home.join(".qbo").display());
+        Self { docker, server: Some(server), options, before, label, probes_before }
     }
 
     pub(crate) fn server(&self) -> &Server {
@@ -67,12 +70,43 @@ impl Scene {
         self.server().home().join(".qbo").join(format!("{cluster}.conf"))
     }
 
+    /// The row of a cluster.
+    #[track_caller]
+    pub(crate) fn cluster(&self, cluster: &str) -> Value {
+        let got = self.server().done(&format!("get cluster {cluster}"));
+        got.rows("clusters")[0].clone()
+    }
+
+    /// The rows of a cluster under this key of `get`.
+    #[track_caller]
+    pub(crate) fn rows(&self, key: &str, cluster: &str) -> Vec<Value> {
+        let got = self.server().done(&format!("get {key} {cluster}"));
+        got.rows(key).into_iter().cloned().collect()
+    }
+
+    /// The names and states of a cluster's nodes, the control planes' first.
+    #[track_caller]
+    pub(crate) fn states(&self, cluster: &str) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        self.rows("nodes", cluster).iter().map(|row| (text(&row["name"]), text(&row["state"]))).collect()
+    }
+
+    /// Waits until all nodes of a cluster are said to be in this state.
+    #[track_caller]
+    pub(crate) fn await_states(&self, limit: Duration, cluster: &str, state: &str) {
+        let what = format!("all nodes of {cluster} to be {state}");
+        wait::until_ok(&what, limit, || {
+            let states = self.states(cluster);
+            if states.iter().all(|(_, now)| now == state) { Ok(()) } else { Err(format!("{states:?}")) }
+        });
+    }
+
     /// The containers of a cluster.
     pub(crate) fn nodes(&self, cluster: &str) -> Vec<String> {
         self.docker.labelled(&format!("io.qbo.cluster={cluster}"))
     }
 
-    /// Docker holds what it held before, and `~/.qbo` nothing but the server's lock.
+    /// Docker holds what it held before, and `~/.qbo` nothing but the server's lock and configuration.
     #[track_caller]
     pub(crate) fn assert_clean(&self) {
         assert_eq!(self.left_overs(), "");
@@ -103,9 +137,15 @@ impl Scene {
         probes
     }
 
+    /// Those of the server's own containers that a filter names, one a line.
+    pub(crate) fn own_containers(&self, filter: &str) -> String {
+        self.docker.run(&["ps", "--all", "--quiet", "--filter", &self.label, "--filter", filter])
+    }
+
     /// What Docker and `~/.qbo` hold and did not before, or the other way round.
     fn left_overs(&self) -> String {
-        let files = self.state_directory().into_iter().filter(|name| name != "api.lock");
+        let files =
+            self.state_directory().into_iter().filter(|name| !["api.json", "api.lock"].contains(&name.as_str()));
         let files: Vec<String> = files.map(|name| format!("\n  more: ~/.qbo/{name}")).collect();
         self.docker.inventory().difference(&self.before) + &files.concat()
     }
@@ -118,27 +158,22 @@ impl Scene {
         names
     }
 
-    /// Says what there is to say of a failed test, and removes what it left: what bears a name of the tests.
+    /// Says what there is to say of a failed test, and removes what its server made.
     #[expect(clippy::print_stderr, reason = "a failed test says why")]
     fn tell_and_remove(&self) {
         let log = self.server.as_ref().map(Server::log).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(40).collect();
         eprintln!("the end of qbo-api's log:");
         tail.iter().rev().for_each(|line| eprintln!("  {line}"));
-        let list = |words: &[&str]| self.docker.attempt(words).unwrap_or_default();
-        let containers = list(&["ps", "--all", "--format", "{{.Label \"io.qbo.cluster\"}} {{.Names}}"]);
-        for container in containers.lines().filter(|line| line.starts_with(PREFIX)) {
-            let name = container.split(' ').nth(1).unwrap_or_default();
-            let journal = ["exec", name, "journalctl", "--no-pager", "--lines", LOG_LINES];
+        let own = ["--filter", &self.label];
+        let list = |words: &[&str]| self.docker.attempt(&[words, &own].concat()).unwrap_or_default();
+        for container in list(&["ps", "--all", "--format", "{{.Names}}"]).lines() {
+            let journal = ["exec", container, "journalctl", "--no-pager", "--lines", LOG_LINES];
             let journal = self.docker.attempt(&journal).unwrap_or_else(|error| error);
             eprintln!("the end of the journal of {container}:\n{journal}");
-            let _ = self.docker.attempt(&["rm", "--force", "--volumes", name]);
+            let _ = self.docker.attempt(&["rm", "--force", "--volumes", container]);
         }
-        for probe in self.probes() {
-            let _ = self.docker.attempt(&["rm", "--force", "--volumes", &probe]);
-        }
-        for network in list(&["network", "ls", "--format", "{{.Name}}"]).lines().filter(|name| name.starts_with(PREFIX))
-        {
+        for network in list(&["network", "ls", "--format", "{{.Name}}"]).lines() {
             let _ = self.docker.attempt(&["network", "rm", network]);
         }
     }

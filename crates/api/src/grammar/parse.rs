@@ -108,7 +108,7 @@ fn take_option<'a>(
     inline: Option<&'a str>,
 ) -> Result<(), GrammarError> {
     let words = sorted.all;
-    if sorted.options.iter().any(|(given, ..)| std::ptr::eq(*given, option)) {
+    if !option.is_repeatable() && sorted.options.iter().any(|(given, ..)| std::ptr::eq(*given, option)) {
         return Err(GrammarError::at(words, *index, format!("--{} is given twice", option.long), "once is enough"));
     }
     let value = match (option.value, inline) {
@@ -156,6 +156,11 @@ fn check_arguments(words: &Words<'_>) -> Result<(), GrammarError> {
             at(*index, format!("'{}' takes no '{word}'", form.name()), format!("write: {}", form.usage()))
         }
         (Argument::Some(name), None, _) => at(
+            words.all.len(),
+            format!("'{}' needs a {name}", form.name()),
+            format!("as in: {}", form.examples.first().unwrap_or(&"")),
+        ),
+        (Argument::SomeOrFile(name), None, _) if !words.options.iter().any(|(option, ..)| option.long == "file") => at(
             words.all.len(),
             format!("'{}' needs a {name}", form.name()),
             format!("as in: {}", form.examples.first().unwrap_or(&"")),

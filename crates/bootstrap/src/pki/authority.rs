@@ -3,9 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, PublicKeyData,
 };
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use super::PkiError;
 
@@ -37,15 +39,22 @@ pub(super) struct Subject<'a> {
 }
 
 /// Something that issues certificates.
+#[derive(Debug)]
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
-    validity: Validity,
 }
 
 impl From<SystemTime> for Validity {
     fn from(now: SystemTime) -> Self {
         Self { from: now - BACKDATE, until: now + LIFETIME }
+    }
+}
+
+impl Validity {
+    fn limit(self, parameters: &mut CertificateParams) {
+        parameters.not_before = self.from.into();
+        parameters.not_after = self.until.into();
     }
 }
 
@@ -69,17 +78,17 @@ impl<'a> Subject<'a> {
         Self { names, ..self }
     }
 
-    fn parameters(&self, validity: Validity) -> Result<CertificateParams, rcgen::Error> {
+    fn parameters(&self) -> Result<CertificateParams, rcgen::Error> {
         let mut parameters = CertificateParams::new(self.names.clone())?;
         parameters.distinguished_name = DistinguishedName::new();
         if let Some(group) = self.group {
             parameters.distinguished_name.push(DnType::OrganizationName, group);
         }
         parameters.distinguished_name.push(DnType::CommonName, self.common_name);
-        parameters.not_before = validity.from.into();
-        parameters.not_after = validity.until.into();
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
         parameters.extended_key_usages = self.usages.to_vec();
+        // What an authority issues names its key by this. One that is restored must use the same method as when it was made.
+        parameters.key_identifier_method = KeyIdMethod::Sha256;
         Ok(parameters)
     }
 
@@ -90,22 +99,41 @@ impl<'a> Subject<'a> {
 
 impl Authority {
     pub(super) fn generate(common_name: &str, validity: Validity) -> Result<Self, PkiError> {
-        // kubeadm puts an authority's name among its alternative ones too.
-        let subject = Subject::new(common_name, &[]).reached_by(vec![common_name.to_owned()]);
         let generate = || {
-            let mut parameters = subject.parameters(validity)?;
-            parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            parameters.key_usages.push(KeyUsagePurpose::KeyCertSign);
+            let mut parameters = Self::parameters(common_name)?;
+            validity.limit(&mut parameters);
             let key = KeyPair::generate()?;
             let certificate = parameters.self_signed(&key)?.pem();
-            Ok(Self { issuer: Issuer::new(parameters, key), certificate, validity })
+            Ok(Self { issuer: Issuer::new(parameters, key), certificate })
         };
-        generate().map_err(|source| subject.failure(source))
+        generate().map_err(|source| PkiError::Certificate { name: common_name.to_owned(), source })
     }
 
-    pub(super) fn issue(&self, subject: &Subject<'_>) -> Result<Credential, PkiError> {
+    /// The authority that was made under this name, with its certificate. `None` where the certificate is not that of the key.
+    pub(super) fn restore(common_name: &str, certificate: String, key: KeyPair) -> Option<Self> {
+        let der = CertificateDer::from_pem_slice(certificate.as_bytes()).ok()?;
+        let public_key = key.subject_public_key_info();
+        if !der.windows(public_key.len()).any(|window| window == public_key) {
+            return None;
+        }
+        // Of what an authority is made with, only its name and the method above reach what it issues.
+        let parameters = Self::parameters(common_name).ok()?;
+        Some(Self { issuer: Issuer::new(parameters, key), certificate })
+    }
+
+    fn parameters(common_name: &str) -> Result<CertificateParams, rcgen::Error> {
+        // kubeadm puts an authority's name among its alternative ones too.
+        let subject = Subject::new(common_name, &[]).reached_by(vec![common_name.to_owned()]);
+        let mut parameters = subject.parameters()?;
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.key_usages.push(KeyUsagePurpose::KeyCertSign);
+        Ok(parameters)
+    }
+
+    pub(super) fn issue(&self, subject: &Subject<'_>, validity: Validity) -> Result<Credential, PkiError> {
         let issue = || {
-            let mut parameters = subject.parameters(self.validity)?;
+            let mut parameters = subject.parameters()?;
+            validity.limit(&mut parameters);
             parameters.is_ca = IsCa::ExplicitNoCa;
             parameters.use_authority_key_identifier_extension = true;
             let key = KeyPair::generate()?;

@@ -1,17 +1,16 @@
 //! The certificates as a TLS library sees them: who issued them, what for, for which names, until when.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use qbo_bootstrap::{ClusterPlan, Contents, NodeFile, Pki, files};
+use qbo_bootstrap::{ClusterPlan, Contents, IpFamily, Pki, files};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use rustls_pki_types::{PrivateKeyDer, ServerName};
+use webpki::EndEntityCert;
 
+use crate::node::{Node, Usage, contains, says, valid};
 use crate::sample;
 
 const DAY: Duration = Duration::from_hours(24);
-const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[webpki::aws_lc_rs::ECDSA_P256_SHA256];
 
 /// Certificate, authority, usages, and what its subject says.
 const ISSUED: [(&str, &str, &[Usage], &[&str]); 7] = [
@@ -23,14 +22,6 @@ const ISSUED: [(&str, &str, &[Usage], &[&str]); 7] = [
     ("etcd/healthcheck-client", "etcd/ca", &[Usage::Client], &["kube-etcd-healthcheck-client"]),
     ("front-proxy-client", "front-proxy-ca", &[Usage::Client], &["front-proxy-client"]),
 ];
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Usage {
-    Server,
-    Client,
-}
-
-struct Node(HashMap<String, NodeFile>);
 
 #[test]
 fn issues_each_certificate_by_its_authority_for_its_use_alone() {
@@ -78,6 +69,7 @@ fn holds_for_every_name_the_api_server_is_reached_by() {
         "control-2b251a2c.localhost",
         "localhost",
         "10.96.0.1",
+        "172.20.0.10",
         "172.20.0.2",
         "127.0.0.1",
         "api.example",
@@ -91,6 +83,21 @@ fn holds_for_every_name_the_api_server_is_reached_by() {
     }
     for name in ["worker-2b251a2c.localhost", "10.96.0.10"] {
         assert!(certificate.verify_is_valid_for_subject_name(&ServerName::try_from(name).unwrap()).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn holds_for_addresses_of_ipv6_where_nodes_have_them() {
+    let plan = sample::plan_of(IpFamily::Dual);
+    let pki = Pki::generate(&plan, SystemTime::now()).unwrap();
+    let control = Node::of(&plan, &pki, &plan.nodes[0]);
+    for name in ["apiserver", "etcd/server", "etcd/peer"] {
+        let certificate = control.certificate(&format!("/etc/kubernetes/pki/{name}.crt"));
+        let certificate = EndEntityCert::try_from(&certificate).unwrap();
+        for address in ["fd00:20::a", "::1", "172.20.0.10"] {
+            let subject = ServerName::try_from(address).unwrap();
+            assert_eq!(certificate.verify_is_valid_for_subject_name(&subject), Ok(()), "{name} {address}");
+        }
     }
 }
 
@@ -170,50 +177,6 @@ fn names_the_certificate_that_cannot_be_made() {
     assert_eq!(error.to_string(), "cannot make the certificate of kube-apiserver");
 }
 
-impl Node {
-    fn bytes(&self, path: &str) -> &[u8] {
-        match &self.0[path].contents {
-            Contents::File(bytes) => bytes,
-            _ => panic!("{path} is no file"),
-        }
-    }
-
-    fn certificate(&self, path: &str) -> CertificateDer<'static> {
-        CertificateDer::from_pem_slice(self.bytes(path)).unwrap()
-    }
-
-    fn authority(&self, name: &str) -> CertificateDer<'static> {
-        self.certificate(&format!("/etc/kubernetes/pki/{name}.crt"))
-    }
-
-    /// The client certificate in a kubeconfig.
-    fn embedded(&self, path: &str) -> CertificateDer<'static> {
-        use base64::Engine;
-        let text = std::str::from_utf8(self.bytes(path)).unwrap();
-        let data = text.lines().find_map(|line| line.trim().strip_prefix("client-certificate-data: ")).unwrap();
-        CertificateDer::from_pem_slice(&base64::prelude::BASE64_STANDARD.decode(data).unwrap()).unwrap()
-    }
-}
-
-fn valid(certificate: &CertificateDer<'_>, authority: &CertificateDer<'_>, usage: Usage, at: SystemTime) -> bool {
-    let at = UnixTime::since_unix_epoch(at.duration_since(SystemTime::UNIX_EPOCH).unwrap());
-    let usage = match usage {
-        Usage::Server => KeyUsage::server_auth(),
-        Usage::Client => KeyUsage::client_auth(),
-    };
-    let anchors = [anchor_from_trusted_cert(authority).unwrap()];
-    let certificate = EndEntityCert::try_from(certificate).unwrap();
-    certificate.verify_for_usage(ALGORITHMS, &anchors, &[], at, usage, None, None).is_ok()
-}
-
-fn says(certificate: &CertificateDer<'_>, part: &str) -> bool {
-    contains(EndEntityCert::try_from(certificate).unwrap().subject(), part.as_bytes())
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
-}
-
 fn control_plane(version: &str) -> Node {
     let [control, _] = nodes(version);
     control
@@ -222,6 +185,5 @@ fn control_plane(version: &str) -> Node {
 fn nodes(version: &str) -> [Node; 2] {
     let plan = sample::plan(version);
     let pki = Pki::generate(&plan, SystemTime::now()).unwrap();
-    let node = |node| Node(files(&plan, &pki, node).into_iter().map(|file| (file.path.clone(), file)).collect());
-    [node(&plan.nodes[0]), node(&plan.nodes[1])]
+    [Node::of(&plan, &pki, &plan.nodes[0]), Node::of(&plan, &pki, &plan.nodes[1])]
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use qbo_api::message::{Code, Payload};
+use qbo_api::message::{Change, Code, Payload};
 
 use super::Printer;
 
@@ -13,6 +13,10 @@ pub(crate) struct Json;
 impl Printer for Json {
     fn payload(&mut self, payload: &Payload) -> io::Result<()> {
         line(&serde_json::to_string(payload)?)
+    }
+
+    fn changed(&mut self, _change: Change, _rows: &Payload, text: &str) -> io::Result<()> {
+        line(text)
     }
 
     fn received(&mut self, text: &str, _code: Code) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use qbo_api::message::{Output, Payload};
+use qbo_api::model::{Usage, UsageKind};
 use serde::Serialize;
 
 use super::Printer;
@@ -57,7 +58,13 @@ fn yaml(payload: &Payload) -> io::Result<String> {
         Payload::Version(rows) => documents(rows),
         Payload::Clusters(rows) => documents(rows),
         Payload::Nodes(rows) => documents(rows),
+        Payload::Pods(rows) => documents(rows),
+        Payload::Services(rows) => documents(rows),
+        Payload::Networks(rows) => documents(rows),
         Payload::Images(rows) => documents(rows),
+        Payload::Registries(rows) => documents(rows),
+        Payload::Clients(rows) => documents(rows),
+        Payload::Usage(rows) => documents(rows),
         Payload::Output(rows) => rows
             .iter()
             .map(|row| match row {
@@ -79,11 +86,25 @@ fn documents<T: Serialize>(rows: &[T]) -> io::Result<String> {
         .collect()
 }
 
+/// What it is the usage of, as that is named itself.
+fn usage_name(usage: &Usage) -> String {
+    match usage.kind {
+        UsageKind::Node => format!("node/{}", usage.name),
+        UsageKind::Pod => format!("pod/{}/{}", usage.namespace, usage.name),
+    }
+}
+
 fn names(payload: &Payload) -> Vec<String> {
     match payload {
         Payload::Clusters(rows) => rows.iter().map(|row| format!("cluster/{}", row.name)).collect(),
         Payload::Nodes(rows) => rows.iter().map(|row| format!("node/{}", row.name)).collect(),
+        Payload::Pods(rows) => rows.iter().map(|row| format!("pod/{}/{}", row.namespace, row.name)).collect(),
+        Payload::Services(rows) => rows.iter().map(|row| format!("service/{}/{}", row.namespace, row.name)).collect(),
+        Payload::Networks(rows) => rows.iter().map(|row| format!("network/{}", row.name)).collect(),
         Payload::Images(rows) => rows.iter().map(|row| format!("image/{}", row.name)).collect(),
+        Payload::Registries(rows) => rows.iter().map(|row| format!("registry/{}", row.name)).collect(),
+        Payload::Clients(rows) => rows.iter().map(|row| format!("client/{}", row.wsi)).collect(),
+        Payload::Usage(rows) => rows.iter().map(usage_name).collect(),
         Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use qbo_api::command::{AddCluster, Command, Selection};
-use qbo_api::message::{Output, Payload};
+use qbo_api::message::{Change, Output, Payload, Verb};
 use qbo_api::model::Version;
 
 use super::screen::{self, Screen};
@@ -26,6 +26,8 @@ pub(crate) struct People<W> {
     table: Table,
     steps: Steps,
     started: Instant,
+    /// Whether the table is out, and what changes is told.
+    following: bool,
 }
 
 impl<W: Write> People<W> {
@@ -34,10 +36,15 @@ impl<W: Write> People<W> {
         let several = match command {
             Command::AddCluster(add) => add.names.len() > 1,
             Command::AddImage(add) => add.images.len() > 1,
-            Command::DeleteCluster(delete) => match &delete.selection {
-                Selection::All => true,
-                Selection::Named(clusters) => clusters.len() > 1,
-            },
+            Command::DeleteCluster(clusters) | Command::StartCluster(clusters) | Command::StopCluster(clusters) => {
+                match &clusters.selection {
+                    Selection::All => true,
+                    Selection::Named(clusters) => clusters.len() > 1,
+                }
+            }
+            Command::AddNode(add) => add.clusters.len() > 1,
+            Command::LoadImage(load) => load.images.len() > 1,
+            Command::AddRegistry(_) | Command::DeleteRegistry(_) | Command::ExportLogs(_) => true,
             _ => false,
         };
         Self {
@@ -48,6 +55,7 @@ impl<W: Write> People<W> {
             table: Table::default(),
             steps: Steps::new(several, paint),
             started: Instant::now(),
+            following: false,
         }
     }
 
@@ -55,6 +63,8 @@ impl<W: Write> People<W> {
         let now = Instant::now();
         let lines: Vec<String> = match row {
             Output::Kubeconfig { kubeconfig } => vec![kubeconfig.trim_end().to_owned()],
+            // What nobody kept: text as it is.
+            Output::Piece { text, .. } => text.lines().map(str::to_owned).collect(),
             Output::Step(step) => self.steps.take(step, now).into_iter().collect(),
             Output::Check { message, level, cure, .. } => checks::lines(self.paint, level, message, cure.as_deref()),
             Output::Failure { problem, cure, .. } => {
@@ -67,7 +77,13 @@ impl<W: Write> People<W> {
     }
 
     fn picture(&self, now: Instant) -> Vec<String> {
-        if self.screen.is_live() { self.steps.picture(now, screen::size()) } else { Vec::new() }
+        if !self.screen.is_live() {
+            return Vec::new();
+        }
+        if self.command.is_watch() {
+            return fitting(self.table.lines(self.paint, self.wide), screen::size().1);
+        }
+        self.steps.picture(now, screen::size())
     }
 
     fn summary(&self, home: Option<&Path>) -> Vec<String> {
@@ -83,37 +99,89 @@ impl<W: Write> People<W> {
             Command::AddImage(add) => {
                 vec![format!("Here: {} {time}", list(add.images.iter().map(ToString::to_string).collect()))]
             }
-            Command::DeleteCluster(delete) => match &delete.selection {
-                Selection::All => vec![format!("Deleted: all clusters {time}")],
-                Selection::Named(names) => {
-                    vec![format!("Deleted: {} {time}", list(names.iter().map(ToString::to_string).collect()))]
-                }
-            },
-            Command::Version
-            | Command::GetCluster(_)
-            | Command::GetNodes(_)
-            | Command::GetImages(_)
-            | Command::TestHost
-            | Command::Cancel(_) => Vec::new(),
+            Command::AddRegistry(add) => {
+                vec![format!("Known: {} {time}", list(add.registries.iter().map(ToString::to_string).collect()))]
+            }
+            Command::DeleteRegistry(delete) => {
+                vec![format!("Forgotten: {} {time}", list(delete.registries.iter().map(ToString::to_string).collect()))]
+            }
+            Command::LoadImage(load) => {
+                vec![format!("Loaded: {} {time}", list(load.images.iter().map(ToString::to_string).collect()))]
+            }
+            Command::DeleteCluster(clusters) => {
+                vec![format!("Deleted: {} {time}", chosen(&clusters.selection, "clusters"))]
+            }
+            Command::StartCluster(clusters) => {
+                vec![format!("Ready: {} {time}", chosen(&clusters.selection, "clusters"))]
+            }
+            Command::StopCluster(clusters) => {
+                vec![format!("Stopped: {} {time}", chosen(&clusters.selection, "clusters"))]
+            }
+            Command::AddNode(add) => {
+                let clusters = list(add.clusters.iter().map(ToString::to_string).collect());
+                vec![format!("Ready: {} more in {clusters} {time}", add.nodes.get())]
+            }
+            Command::DeleteNode(delete) => {
+                vec![format!("Deleted: {} {time}", list(delete.nodes.iter().map(ToString::to_string).collect()))]
+            }
+            Command::StartNode(nodes) => vec![format!("Ready: {} {time}", chosen(&nodes.selection, "nodes"))],
+            Command::StopNode(nodes) => vec![format!("Stopped: {} {time}", chosen(&nodes.selection, "nodes"))],
+            // With the command its connection ends, and with that its being in mirrors.
+            Command::JoinMirror(join) => {
+                let mirror = join.mirrors.first().map(ToString::to_string).unwrap_or_default();
+                vec![format!(
+                    "Joined, and left with this connection; where somebody stays in it: qbo get nodes -w {mirror}"
+                )]
+            }
+            Command::LeaveMirror(_) | Command::AdmitUser(_) => vec!["Done".into()],
+            _ => Vec::new(),
         }
     }
 }
 
 impl<W: Write> Printer for People<W> {
     fn payload(&mut self, payload: &Payload) -> io::Result<()> {
-        let listing = matches!(self.command, Command::GetCluster(_) | Command::GetNodes(_) | Command::GetImages(_));
+        let listing = self.command.kind().0 == Verb::Get;
         match payload {
             Payload::Version(rows) => {
                 self.screen.draw(&rows.iter().flat_map(versions).collect::<Vec<_>>(), &[])?;
             }
             // Beside an `add` or a `delete` these are changes of state, which the steps tell already.
-            Payload::Clusters(rows) if listing => self.table.clusters(rows),
-            Payload::Nodes(rows) if listing => self.table.nodes(rows),
-            Payload::Images(rows) if listing => self.table.images(rows),
-            Payload::Clusters(_) | Payload::Nodes(_) | Payload::Images(_) | Payload::Input(_) => {}
             Payload::Output(rows) => rows.iter().try_for_each(|row| self.output(row))?,
+            rows if listing => self.table.list(rows),
+            _ => {}
         }
         Ok(())
+    }
+
+    fn changed(&mut self, change: Change, rows: &Payload, _text: &str) -> io::Result<()> {
+        match change {
+            Change::Snapshot => {
+                self.table = Table::default();
+                self.table.put(rows);
+            }
+            Change::Put => self.table.put(rows),
+            Change::Delete => self.table.remove(rows),
+        }
+        if !self.following {
+            return Ok(());
+        }
+        if self.screen.is_live() {
+            return self.tick();
+        }
+        // Where nothing can be drawn anew, what changed is told below.
+        let mut told = Table::default();
+        told.list(rows);
+        let told: Vec<String> = told.lines(self.paint, self.wide).into_iter().skip(1).collect();
+        self.screen.draw(&told, &[])
+    }
+
+    fn follow(&mut self) -> io::Result<()> {
+        self.following = true;
+        if self.screen.is_live() {
+            return self.tick();
+        }
+        self.screen.draw(&self.table.lines(self.paint, self.wide), &[])
     }
 
     fn end(&mut self, success: bool) -> io::Result<()> {
@@ -138,6 +206,25 @@ impl<W: Write> Printer for People<W> {
 
     fn pause(&mut self) -> io::Result<()> {
         self.screen.draw(&[], &[])
+    }
+}
+
+/// The lines that a screen of so many has room for.
+fn fitting(mut lines: Vec<String>, rows: usize) -> Vec<String> {
+    // One for the cursor.
+    let room = rows.saturating_sub(1).max(2);
+    if lines.len() > room {
+        let hidden = lines.len() - (room - 1);
+        lines.truncate(room - 1);
+        lines.push(format!("… and {hidden} more"));
+    }
+    lines
+}
+
+fn chosen<T: ToString>(selection: &Selection<T>, kind: &str) -> String {
+    match selection {
+        Selection::All => format!("all {kind}"),
+        Selection::Named(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -183,6 +270,13 @@ fn tell_empty(command: &Command) {
         Command::GetCluster(get) if get.kubeconfig => {}
         Command::GetCluster(_) => note("There are no clusters; make one with: qbo add cluster NAME"),
         Command::GetNodes(_) => note("There are no nodes; make a cluster with: qbo add cluster NAME"),
+        Command::GetPods(_) => note("There are no pods"),
+        Command::GetServices(_) => note("There are no services"),
+        Command::GetUsage(_) => {
+            note("Nothing runs; start or make a cluster: qbo start cluster NAME, qbo add cluster NAME");
+        }
+        Command::GetNetworks(_) => note("There are no networks; make a cluster with: qbo add cluster NAME"),
+        Command::GetRegistries(_) => note("No registry was added; add one with: qbo add registry HOST:PORT"),
         Command::GetImages(_) => note("There are no node images here; get one with: qbo add image IMAGE"),
         _ => {}
     }
@@ -211,6 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_is_told_below_where_nothing_can_be_drawn_anew() {
+        let mut people = people("get cluster -w");
+        people.payload(&Payload::Clusters(samples::clusters())).unwrap();
+        people.follow().unwrap();
+        people.changed(Change::Put, &Payload::Clusters(samples::clusters()[1..].to_vec()), "").unwrap();
+        let text = people.screen.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!((lines.len(), lines[3]), (4, "prod   creating   -         control-99aa88bb.localhost"));
+    }
+
+    #[test]
+    fn a_long_table_is_cut_to_the_screen() {
+        let lines = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
+        assert_eq!(fitting(lines(3), 4), lines(3));
+        assert_eq!(fitting(lines(5), 4), ["0", "1", "… and 3 more"]);
+    }
+
+    #[test]
     fn a_kubeconfig_is_printed_plain() {
         let mut people = people("get cluster -k alex");
         let rows = vec![Output::Kubeconfig { kubeconfig: "apiVersion: v1\nkind: Config\n".into() }];
@@ -229,6 +341,7 @@ mod tests {
                 node: String::new(),
                 step: "network".into(),
                 state,
+                detail: String::new(),
                 elapsed: 0.1,
                 duration: 0.1,
             })

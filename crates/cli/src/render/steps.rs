@@ -66,8 +66,10 @@ impl Steps {
             self.running.remove(index);
         }
         let mut what = step.step.clone();
-        if step.state != StepState::Done {
-            what = format!("{what}: {}", detail(step));
+        match step.state {
+            StepState::Failed => what = format!("{what}: {}", step.detail),
+            StepState::Undone => what.push_str(": undone"),
+            StepState::Started | StepState::Progress | StepState::Done => {}
         }
         Some(self.line(step, (colour, mark), (&what, WHAT), Duration::ZERO))
     }
@@ -90,7 +92,7 @@ impl Steps {
             let age = now.saturating_duration_since(running.since);
             let mut what = running.step.step.clone();
             if running.step.state == StepState::Progress {
-                what = format!("{what}: {}", detail(&running.step));
+                what = format!("{what}: {}", running.step.detail);
             }
             // A line that wraps would be two when the picture is replaced.
             let room = columns.checked_sub(FRAME + self.place).filter(|room| *room >= NARROW)?;
@@ -129,12 +131,6 @@ impl Steps {
     }
 }
 
-/// How far the step is, or what failed: the end of its line for people.
-fn detail(step: &Step) -> &str {
-    let begin = format!("  {}: ", step.step);
-    step.message.split_once(&begin).map_or(step.message.as_str(), |(_, detail)| detail)
-}
-
 /// A time for people.
 pub(crate) fn seconds(seconds: f64) -> String {
     if seconds < 60.0 {
@@ -152,11 +148,12 @@ mod tests {
 
     fn step(node: &str, step: &str, state: StepState, (elapsed, duration): (f64, f64), detail: &str) -> Step {
         Step {
-            message: format!("{elapsed:6.1} s  {node}  {step}: {detail}"),
+            message: format!("{elapsed:6.1} s  {node}  {step}"),
             object: "alex".into(),
             node: node.into(),
             step: step.into(),
             state,
+            detail: detail.into(),
             elapsed,
             duration,
         }

@@ -1,6 +1,7 @@
 //! Tables of objects, columns as kubectl prints them: upper-case heads, three blanks between, no lines.
 
-use qbo_api::model::{Cluster, Image, Node, State};
+use qbo_api::message::Payload;
+use qbo_api::model::{Client, Cluster, Image, Network, Node, Pod, Registry, Service, State, Usage, UsageKind};
 
 use super::style::{Colour, Paint};
 
@@ -11,7 +12,13 @@ const GAP: usize = 3;
 pub(crate) struct Table {
     clusters: Vec<Cluster>,
     nodes: Vec<Node>,
+    pods: Vec<Pod>,
+    services: Vec<Service>,
+    networks: Vec<Network>,
     images: Vec<Image>,
+    registries: Vec<Registry>,
+    clients: Vec<Client>,
+    usage: Vec<Usage>,
 }
 
 /// A column of objects of one kind.
@@ -51,7 +58,7 @@ impl From<State> for Cell {
             State::Ready => Colour::Green,
             State::Creating | State::Starting | State::Stopping | State::Deleting => Colour::Yellow,
             State::NotReady | State::Error | State::Unknown => Colour::Red,
-            State::Stopped => Colour::Dim,
+            State::Stopped | State::Deleted => Colour::Dim,
         };
         Self { text: state.to_string(), colour: Some(colour) }
     }
@@ -62,6 +69,7 @@ const CLUSTERS: &[Column<Cluster>] = &[
     Column::always("STATE", |cluster| cluster.state.into()),
     Column::always("ADDRESS", |cluster| cluster.address.as_str().into()),
     Column::always("CONTROL PLANE", |cluster| cluster.control_plane.as_str().into()),
+    Column::wide("PORTS", |cluster| cluster.ports.join(" ").as_str().into()),
     Column::wide("ID", |cluster| cluster.id.as_str().into()),
     Column::wide("USER", |cluster| cluster.user.as_str().into()),
 ];
@@ -89,20 +97,157 @@ const IMAGES: &[Column<Image>] = &[
     Column::wide("TAG", |image| image.tag.as_str().into()),
 ];
 
+const PODS: &[Column<Pod>] = &[
+    Column::always("NAMESPACE", |pod| pod.namespace.as_str().into()),
+    Column::always("NAME", |pod| pod.name.as_str().into()),
+    Column::always("STATUS", |pod| Cell { text: pod.status.clone(), colour: Some(pod_colour(pod)) }),
+    Column::always("READY", |pod| pod.ready.to_string().as_str().into()),
+    Column::always("ADDRESS", |pod| pod.address.as_str().into()),
+    Column::always("NODE", |pod| pod.node.as_str().into()),
+    Column::always("CLUSTER", |pod| pod.cluster.as_str().into()),
+    Column::wide("STARTED", |pod| pod.started.to_string().as_str().into()),
+    Column::wide("NODE STATUS", |pod| pod.node_status.as_str().into()),
+    Column::wide("ID", |pod| pod.id.as_str().into()),
+    Column::wide("USER", |pod| pod.user.as_str().into()),
+];
+
+const SERVICES: &[Column<Service>] = &[
+    Column::always("NAMESPACE", |service| service.namespace.as_str().into()),
+    Column::always("NAME", |service| service.name.as_str().into()),
+    Column::always("TYPE", |service| service.kind.as_str().into()),
+    Column::always("ADDRESS", |service| service.address.as_str().into()),
+    Column::always("EXTERNAL", |service| service.external_address.as_str().into()),
+    Column::always("PORT", |service| port(service.port_number)),
+    Column::always("TARGET", |service| port(service.target_port)),
+    Column::always("NODE PORT", |service| port(service.node_port)),
+    Column::always("PROTOCOL", |service| service.protocol.as_str().into()),
+    Column::always("CLUSTER", |service| service.cluster.as_str().into()),
+    Column::wide("PORT NAME", |service| service.port_name.as_str().into()),
+    Column::wide("ID", |service| service.id.as_str().into()),
+    Column::wide("USER", |service| service.user.as_str().into()),
+];
+
+const NETWORKS: &[Column<Network>] = &[
+    Column::always("NAME", |network| network.name.as_str().into()),
+    Column::always("STATE", |network| network.state.as_str().into()),
+    Column::always("SUBNET", |network| network.subnet.as_str().into()),
+    // As Docker prints ids of networks.
+    Column::wide("ID", |network| network.id.get(..12).unwrap_or(&network.id).into()),
+    Column::wide("USER", |network| network.user.as_str().into()),
+];
+
+const REGISTRIES: &[Column<Registry>] = &[
+    Column::always("NAME", |registry| registry.name.as_str().into()),
+    Column::always("ADDRESS", |registry| registry.address.as_str().into()),
+    Column::always("HOST'S", |registry| if registry.host { "yes".into() } else { "no".into() }),
+    Column::wide("USER", |registry| registry.user.as_str().into()),
+];
+
+const CLIENTS: &[Column<Client>] = &[
+    Column::always("USER", |client| client.user.as_str().into()),
+    Column::always("ADDRESS", |client| client.address.as_str().into()),
+    Column::always("AGENT", |client| client.agent.as_str().into()),
+    Column::always("COMMAND", |client| client.command.as_str().into()),
+    Column::always("MIRROR", |client| client.mirror.as_str().into()),
+    Column::wide("COMMAND ID", |client| client.command_id.as_str().into()),
+    Column::wide("CONNECTION", |client| client.wsi.as_str().into()),
+    Column::wide("HOST", |client| client.host.as_str().into()),
+];
+
+const USAGE: &[Column<Usage>] = &[
+    Column::always("KIND", |usage| if usage.kind == UsageKind::Node { "node".into() } else { "pod".into() }),
+    Column::always("NAMESPACE", |usage| usage.namespace.as_str().into()),
+    Column::always("NAME", |usage| usage.name.as_str().into()),
+    // As `kubectl top` prints them: thousandths of a core, and mebibytes.
+    Column::always("CPU", |usage| format!("{:.0}m", usage.cpu * 1000.0).as_str().into()),
+    Column::always("MEMORY", |usage| format!("{}Mi", usage.memory >> 20).as_str().into()),
+    Column::always("NODE", |usage| usage.node.as_str().into()),
+    Column::always("CLUSTER", |usage| usage.cluster.as_str().into()),
+    Column::wide("ID", |usage| usage.id.as_str().into()),
+    Column::wide("USER", |usage| usage.user.as_str().into()),
+];
+
+fn pod_colour(pod: &Pod) -> Colour {
+    match pod.status.as_str() {
+        "Running" => Colour::Green,
+        "Completed" | "Succeeded" | "Deleted" => Colour::Dim,
+        "Pending" | "ContainerCreating" | "PodInitializing" | "Terminating" => Colour::Yellow,
+        status if status.starts_with("Init:") && status.contains('/') => Colour::Yellow,
+        _ => Colour::Red,
+    }
+}
+
+/// 0 stands for none.
+fn port(number: u16) -> Cell {
+    if number == 0 { "".into() } else { number.to_string().as_str().into() }
+}
+
+/// Puts rows where those of the same key are, else at the end.
+fn put<T: Clone, K: PartialEq>(rows: &mut Vec<T>, new: &[T], key: fn(&T) -> K) {
+    for row in new {
+        match rows.iter_mut().find(|known| key(known) == key(row)) {
+            Some(known) => known.clone_from(row),
+            None => rows.push(row.clone()),
+        }
+    }
+}
+
+fn remove<T, K: PartialEq>(rows: &mut Vec<T>, gone: &[T], key: fn(&T) -> K) {
+    rows.retain(|row| !gone.iter().any(|other| key(other) == key(row)));
+}
+
+/// What a Service's row is told apart by.
+fn service_key(service: &Service) -> (String, u16, String) {
+    (service.id.clone(), service.port_number, service.protocol.clone())
+}
+
 impl Table {
-    /// Adds clusters.
-    pub(crate) fn clusters(&mut self, rows: &[Cluster]) {
-        self.clusters.extend_from_slice(rows);
+    /// Adds what is listed; what is listed once needs not be looked for.
+    pub(crate) fn list(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Clusters(rows) => self.clusters.extend_from_slice(rows),
+            Payload::Nodes(rows) => self.nodes.extend_from_slice(rows),
+            Payload::Pods(rows) => self.pods.extend_from_slice(rows),
+            Payload::Services(rows) => self.services.extend_from_slice(rows),
+            Payload::Networks(rows) => self.networks.extend_from_slice(rows),
+            Payload::Images(rows) => self.images.extend_from_slice(rows),
+            Payload::Registries(rows) => self.registries.extend_from_slice(rows),
+            Payload::Clients(rows) => self.clients.extend_from_slice(rows),
+            Payload::Usage(rows) => self.usage.extend_from_slice(rows),
+            Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => {}
+        }
     }
 
-    /// Adds nodes.
-    pub(crate) fn nodes(&mut self, rows: &[Node]) {
-        self.nodes.extend_from_slice(rows);
+    /// Takes in what is there now, or is as told.
+    pub(crate) fn put(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Clusters(rows) => put(&mut self.clusters, rows, |row| row.id.clone()),
+            Payload::Nodes(rows) => put(&mut self.nodes, rows, |row| row.id.clone()),
+            Payload::Pods(rows) => put(&mut self.pods, rows, |row| row.id.clone()),
+            Payload::Services(rows) => put(&mut self.services, rows, service_key),
+            Payload::Networks(rows) => put(&mut self.networks, rows, |row| row.id.clone()),
+            Payload::Images(rows) => put(&mut self.images, rows, |row| row.name.clone()),
+            Payload::Registries(rows) => put(&mut self.registries, rows, |row| row.name.clone()),
+            Payload::Clients(rows) => put(&mut self.clients, rows, |row| (row.wsi.clone(), row.mirror.clone())),
+            Payload::Usage(rows) => put(&mut self.usage, rows, |row| row.id.clone()),
+            Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => {}
+        }
     }
 
-    /// Adds images.
-    pub(crate) fn images(&mut self, rows: &[Image]) {
-        self.images.extend_from_slice(rows);
+    /// Takes out what is gone.
+    pub(crate) fn remove(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Clusters(rows) => remove(&mut self.clusters, rows, |row| row.id.clone()),
+            Payload::Nodes(rows) => remove(&mut self.nodes, rows, |row| row.id.clone()),
+            Payload::Pods(rows) => remove(&mut self.pods, rows, |row| row.id.clone()),
+            Payload::Services(rows) => remove(&mut self.services, rows, service_key),
+            Payload::Networks(rows) => remove(&mut self.networks, rows, |row| row.id.clone()),
+            Payload::Images(rows) => remove(&mut self.images, rows, |row| row.name.clone()),
+            Payload::Registries(rows) => remove(&mut self.registries, rows, |row| row.name.clone()),
+            Payload::Clients(rows) => remove(&mut self.clients, rows, |row| (row.wsi.clone(), row.mirror.clone())),
+            Payload::Usage(rows) => remove(&mut self.usage, rows, |row| row.id.clone()),
+            Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => {}
+        }
     }
 
     /// The lines, none where there are no objects.
@@ -110,7 +255,13 @@ impl Table {
         [
             lines(CLUSTERS, &self.clusters, paint, wide),
             lines(NODES, &self.nodes, paint, wide),
+            lines(PODS, &self.pods, paint, wide),
+            lines(SERVICES, &self.services, paint, wide),
+            lines(NETWORKS, &self.networks, paint, wide),
             lines(IMAGES, &self.images, paint, wide),
+            lines(REGISTRIES, &self.registries, paint, wide),
+            lines(CLIENTS, &self.clients, paint, wide),
+            lines(USAGE, &self.usage, paint, wide),
         ]
         .concat()
     }
@@ -155,6 +306,7 @@ pub(crate) mod samples {
             id: format!("{id}-1111-2222-3333-444444444444"),
             name: name.into(),
             state,
+            ports: Vec::new(),
             user: "alex@qbo.io".into(),
         };
         vec![
@@ -203,7 +355,7 @@ mod tests {
     #[test]
     fn clusters() {
         let mut table = Table::default();
-        table.clusters(&samples::clusters());
+        table.list(&Payload::Clusters(samples::clusters()));
         assert_eq!(
             text(&table, false),
             "\
@@ -217,7 +369,7 @@ prod   creating   -                         control-99aa88bb.localhost
     #[test]
     fn nodes_with_all_columns() {
         let mut table = Table::default();
-        table.nodes(&samples::nodes());
+        table.list(&Payload::Nodes(samples::nodes()));
         assert_eq!(
             text(&table, true),
             "\
@@ -231,7 +383,7 @@ node-77aa88bb.localhost      not_ready   alex      10.201.0.3   kindest/node:v1.
     #[test]
     fn images() {
         let mut table = Table::default();
-        table.images(&samples::images());
+        table.list(&Payload::Images(samples::images()));
         assert_eq!(
             text(&table, false),
             "\
@@ -242,9 +394,21 @@ hub.docker.com/kindest/node:v1.37.2   yes
     }
 
     #[test]
+    fn what_changes_keeps_its_place_and_what_is_gone_goes() {
+        let mut table = Table::default();
+        table.list(&Payload::Clusters(samples::clusters()));
+        let mut changed = samples::clusters();
+        changed[0].state = State::Stopped;
+        table.put(&Payload::Clusters(changed[..1].to_vec()));
+        table.remove(&Payload::Clusters(changed[1..].to_vec()));
+        let text = text(&table, false);
+        assert!(text.lines().count() == 2 && text.contains("alex   stopped"), "{text}");
+    }
+
+    #[test]
     fn colours_do_not_move_columns() {
         let mut table = Table::default();
-        table.clusters(&samples::clusters()[..1]);
+        table.list(&Payload::Clusters(samples::clusters()[..1].to_vec()));
         let lines = table.lines(Paint(true), false);
         assert_eq!(lines[1], "alex   \x1b[32mready\x1b[0m   https://10.201.0.2:6443   control-1a2b3c4d.localhost");
     }

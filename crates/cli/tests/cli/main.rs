@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod interrupted;
+mod kept;
 mod offline;
+mod open;
 mod piped;
 mod server;
 mod shell;

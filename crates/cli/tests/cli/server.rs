@@ -56,12 +56,18 @@ impl Peer {
 
     /// The next command line of the client; none where it has gone.
     pub(crate) async fn hear(&mut self) -> Option<String> {
+        let (command, mirror) = self.hear_in_mirror().await?;
+        assert_eq!(mirror, "", "the user's own mirror");
+        Some(command)
+    }
+
+    /// The next command line of the client, and the mirror it is for.
+    pub(crate) async fn hear_in_mirror(&mut self) -> Option<(String, String)> {
         loop {
             match self.socket.next().await {
                 Some(Ok(Frame::Text(text))) => {
                     let request: Request = serde_json::from_str(&text).unwrap();
-                    assert_eq!(request.uuid, "", "the user's own mirror");
-                    return Some(request.cmd);
+                    return Some((request.cmd, request.uuid));
                 }
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}
@@ -120,6 +126,7 @@ pub(crate) fn step(step: &str, state: StepState) -> Payload {
         node: "control-1a2b3c4d.localhost".into(),
         step: step.into(),
         state,
+        detail: String::new(),
         elapsed: 0.1,
         duration: 0.1,
     })])
@@ -133,6 +140,7 @@ pub(crate) fn cluster(name: &str) -> Payload {
         id: "43706dd0-1111-2222-3333-444444444444".into(),
         name: name.into(),
         state: State::Ready,
+        ports: Vec::new(),
         user: "alex@qbo.io".into(),
     }])
 }
@@ -157,5 +165,7 @@ fn envelope(id: Uuid, wsi: &str, code: Code) -> Envelope {
         wsi: wsi.into(),
         thread_id: 7,
         vhost: "127.0.0.1:9601".into(),
+        sequence: None,
+        change: None,
     }
 }

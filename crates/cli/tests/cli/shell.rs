@@ -21,7 +21,7 @@ async fn offers(qbo: &Qbo, line: &str) -> String {
 async fn words_and_options_are_offered() {
     let qbo = Qbo::new(1);
     assert_eq!(offers(&qbo, "qbo de").await, "delete");
-    assert_eq!(offers(&qbo, "qbo get ").await, "cluster nodes images");
+    assert_eq!(offers(&qbo, "qbo get ").await, "cluster nodes pods services networks images registries clients usage");
     assert_eq!(offers(&qbo, "qbo add cluster alex --re").await, "--retain");
 }
 

@@ -1,4 +1,4 @@
-//! The builder of qbo's own node image: the script of `images/node`, run as a process with its lines forwarded.
+//! The builder of qbo's own images: the scripts of `images`, run as processes with their lines forwarded.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,17 +15,20 @@ use crate::error::Failure;
 /// Lines of a failed build that are shown.
 const LINES_SHOWN: usize = 5;
 
-/// Builds node images of a Kubernetes version.
+/// Builds node images of a Kubernetes version, and the image of shells.
 #[async_trait]
 pub trait Builder: Send + Sync + 'static {
     /// Builds `qbo/node:<version>` and loads it into Docker; `progress` gets each line the build prints.
     async fn build(&self, version: &str, progress: Progress<'_>) -> Result<(), Failure>;
+    /// Builds the image of shells and loads it into Docker.
+    async fn build_shell(&self, progress: Progress<'_>) -> Result<(), Failure>;
 }
 
-/// Runs the build script.
+/// Runs the build scripts.
 #[derive(Debug, Clone)]
 pub struct ScriptBuilder {
-    script: PathBuf,
+    node: PathBuf,
+    shell: PathBuf,
 }
 
 /// Asks a process to end when this is dropped: a cancelled build goes with its command. It is asked and not killed, for
@@ -49,62 +52,74 @@ impl Drop for AskedToEnd {
 }
 
 impl ScriptBuilder {
-    /// A builder that runs this script.
-    pub fn new(script: &Path) -> Self {
-        Self { script: script.into() }
+    /// A builder that runs this script of `images/node`, and that of `images/shell` beside it.
+    pub fn new(node: &Path) -> Self {
+        let images = node.parent().and_then(Path::parent);
+        let shell = images.map(|images| images.join("shell/build")).unwrap_or_default();
+        Self { node: node.into(), shell }
     }
 }
 
 #[async_trait]
 impl Builder for ScriptBuilder {
     async fn build(&self, version: &str, progress: Progress<'_>) -> Result<(), Failure> {
-        let script = self.script.display();
-        let failed = |error: std::io::Error| {
-            Failure::new(
-                Code::UNPROCESSABLE,
-                format!("the image builder {script} cannot be run: {error}"),
-                "start qbo-api with --image-builder <qbo's source>/images/node/build",
-            )
-        };
-        let mut child = Command::new(&self.script)
-            .arg(version)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        // Read before it is awaited: after that its id may be another's.
-        let asked = AskedToEnd(child.id());
-        let (output, errors) = (child.stdout.take(), child.stderr.take());
-        let forward = async {
-            let mut lines = output.map(|output| BufReader::new(output).lines());
-            while let Some(lines) = &mut lines
-                && let Ok(Some(line)) = lines.next_line().await
-            {
-                progress(&line);
-            }
-        };
-        let collect = async {
-            let mut last = std::collections::VecDeque::new();
-            let mut lines = errors.map(|errors| BufReader::new(errors).lines());
-            while let Some(lines) = &mut lines
-                && let Ok(Some(line)) = lines.next_line().await
-            {
-                tracing::debug!(line, "image build");
-                last.truncate(LINES_SHOWN - 1);
-                last.push_front(line);
-            }
-            last.into_iter().rev().collect::<Vec<_>>()
-        };
-        let (status, (), last) = tokio::join!(child.wait(), forward, collect);
-        asked.not_at_all();
-        let status = status.map_err(failed)?;
-        if status.success() {
-            return Ok(());
-        }
-        let problem = format!("the build of qbo/node:{version} failed ({status}): {}", last.join(" / "));
-        Err(Failure::new(Code::INTERNAL, problem, format!("run it by hand to see more: {script} {version}")))
+        run(&self.node, &[version], &format!("qbo/node:{version}"), progress).await
     }
+
+    async fn build_shell(&self, progress: Progress<'_>) -> Result<(), Failure> {
+        run(&self.shell, &[], "qbo/shell", progress).await
+    }
+}
+
+/// Runs a script that builds an image.
+async fn run(script: &Path, arguments: &[&str], image: &str, progress: Progress<'_>) -> Result<(), Failure> {
+    let shown = script.display();
+    let failed = |error: std::io::Error| {
+        Failure::new(
+            Code::UNPROCESSABLE,
+            format!("the image builder {shown} cannot be run: {error}"),
+            "start qbo-api with --image-builder <qbo's source>/images/node/build",
+        )
+    };
+    let mut child = Command::new(script)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    // Read before it is awaited: after that its id may be another's.
+    let asked = AskedToEnd(child.id());
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let forward = async {
+        let mut lines = output.map(|output| BufReader::new(output).lines());
+        while let Some(lines) = &mut lines
+            && let Ok(Some(line)) = lines.next_line().await
+        {
+            progress(&line);
+        }
+    };
+    let collect = async {
+        let mut last = std::collections::VecDeque::new();
+        let mut lines = errors.map(|errors| BufReader::new(errors).lines());
+        while let Some(lines) = &mut lines
+            && let Ok(Some(line)) = lines.next_line().await
+        {
+            tracing::debug!(line, "image build");
+            last.truncate(LINES_SHOWN - 1);
+            last.push_front(line);
+        }
+        last.into_iter().rev().collect::<Vec<_>>()
+    };
+    let (status, (), last) = tokio::join!(child.wait(), forward, collect);
+    asked.not_at_all();
+    let status = status.map_err(failed)?;
+    if status.success() {
+        return Ok(());
+    }
+    let command = [&[shown.to_string().as_str()], arguments].concat().join(" ");
+    let problem = format!("the build of {image} failed ({status}): {}", last.join(" / "));
+    Err(Failure::new(Code::INTERNAL, problem, format!("run it by hand to see more: {command}")))
 }
 
 #[cfg(test)]

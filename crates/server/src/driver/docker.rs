@@ -1,29 +1,40 @@
 //! Docker Engine over its HTTP API on a Unix socket. No `docker` process is ever started.
 
+mod body;
+mod freezer;
+mod observe;
+mod terminal;
+mod transfer;
+
 use std::collections::HashMap;
 use std::io::Read;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
+use bollard::auth::DockerCredentials;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{
-    ContainerCreateBody, ContainerSummaryStateEnum, EndpointIpamConfig, EndpointSettings, HostConfig,
-    HostConfigCgroupnsModeEnum, Ipam, IpamConfig, NetworkCreateRequest, NetworkingConfig, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerSummaryStateEnum, ContainerUpdateBody, Ipam, IpamConfig, NetworkCreateRequest, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
+    StopContainerOptionsBuilder, TagImageOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 use futures_util::{StreamExt, TryStreamExt};
-use ipnet::Ipv4Net;
+use http::HeaderValue;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use qbo_api::image::ImageReference;
+use qbo_api::settings::PortMapping;
+use qbo_bootstrap::Resources;
 use tokio::sync::OnceCell;
 
 use crate::cluster::{LABEL_PROBE, LABEL_SERVER};
-use crate::config::Runtime;
+use crate::config::{self, Runtime};
 
 use super::Progress;
 use super::engine::{
@@ -33,8 +44,12 @@ use super::engine::{
 /// The longest a request may take. Removing a container of a busy node takes Docker some seconds.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// What a probe does: it waits to be asked, and goes by itself where nobody removes it.
-const PROBE_COMMAND: &str = "exec sleep 600";
+/// Carries credentials of a registry to the engine.
+const REGISTRY_AUTH: &str = "x-registry-auth";
+
+/// Docker Hub, as the engine has it in credentials and as images have it.
+const HUB_CREDENTIALS: &str = "https://index.docker.io/v1/";
+const HUB: &str = "hub.docker.com";
 
 /// The largest file read out of a container.
 const FILE_LIMIT: usize = 4 * 1024 * 1024;
@@ -46,6 +61,8 @@ pub struct DockerEngine {
     runtime: Runtime,
     /// Marks all that is made here: another server on the same engine must not clean up what this one is making.
     server: String,
+    /// Whose images are pulled with credentials, where there are any.
+    registry: Option<config::Registry>,
     connection: OnceCell<Docker>,
 }
 
@@ -53,7 +70,30 @@ impl DockerEngine {
     /// The engine at `host`, as `unix:///var/run/docker.sock`, for the server of this identity: what others made with
     /// qbo's labels is foreign here. Nothing is sent yet.
     pub fn new(host: impl Into<String>, runtime: Runtime, server: impl Into<String>) -> Self {
-        Self { host: host.into(), runtime, server: server.into(), connection: OnceCell::new() }
+        Self { host: host.into(), runtime, server: server.into(), registry: None, connection: OnceCell::new() }
+    }
+
+    /// The same, which pulls images of this registry with its credentials.
+    #[must_use]
+    pub fn with_registry(self, registry: config::Registry) -> Self {
+        Self { registry: Some(registry), ..self }
+    }
+
+    /// What the engine shows the registry of an image; nothing where that is not the configured one.
+    fn credentials(&self, image: &str) -> Option<DockerCredentials> {
+        let registry = self.registry.as_ref()?;
+        let credentials = registry.credentials.as_ref()?;
+        let image: ImageReference = image.parse().ok()?;
+        (image.registry() == registry.hostname).then(|| DockerCredentials {
+            username: Some(credentials.login.clone()),
+            password: Some(credentials.token.reveal().into()),
+            serveraddress: Some(if registry.hostname == HUB {
+                HUB_CREDENTIALS.into()
+            } else {
+                registry.hostname.clone()
+            }),
+            ..DockerCredentials::default()
+        })
     }
 
     fn own(&self, labels: &Labels) -> Labels {
@@ -66,10 +106,36 @@ impl DockerEngine {
         if labels.get(LABEL_SERVER) == Some(&self.server) { labels } else { Labels::new() }
     }
 
+    fn own_network(&self, network: bollard::models::Network) -> Network {
+        let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        Network {
+            id: network.id.unwrap_or_default(),
+            name: network.name.unwrap_or_default(),
+            subnets: body::subnets(&configs)
+                .filter_map(|subnet| if let IpNet::V4(subnet) = subnet { Some(subnet) } else { None })
+                .collect(),
+            subnets_v6: body::subnets(&configs)
+                .filter_map(|subnet| if let IpNet::V6(subnet) = subnet { Some(subnet) } else { None })
+                .collect(),
+            labels: self.own_or_none(network.labels.unwrap_or_default()),
+        }
+    }
+
+    /// Whether a container comes back when Docker starts anew.
+    async fn set_restart_policy(&self, container: &str, policy: RestartPolicyNameEnum) -> Result<(), EngineError> {
+        let update = ContainerUpdateBody {
+            restart_policy: Some(body::restart_policy(policy)),
+            ..ContainerUpdateBody::default()
+        };
+        let updated = self.docker().await?.update_container(container, update).await;
+        updated.map_err(|error| failed("docker POST /containers/update", container, error))
+    }
+
     /// The connection, with the API's version agreed upon.
     async fn docker(&self) -> Result<&Docker, EngineError> {
         let connect = async || {
             let docker = Docker::connect_with_host(&self.host)?.with_timeout(TIMEOUT);
+            let docker = docker.with_request_modifier(readable_credentials);
             docker.negotiate_version().await
         };
         self.connection.get_or_try_init(connect).await.map_err(|error| failed("docker GET /version", &self.host, error))
@@ -86,32 +152,37 @@ impl Engine for DockerEngine {
             version: version.version.unwrap_or_default(),
             api_version: version.api_version.unwrap_or_default(),
             root_directory: info.docker_root_dir.unwrap_or_default(),
+            host: Resources {
+                cpu_millis: info.ncpu.and_then(|count| u64::try_from(count).ok()).unwrap_or_default() * 1000,
+                memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+            },
         })
     }
 
     async fn networks(&self) -> Result<Vec<Network>, EngineError> {
         let listed = self.docker().await?.list_networks(None).await;
         let networks = listed.map_err(|error| failed("docker GET /networks", "", error))?;
-        let subnets = |ipam: Option<Ipam>| {
-            let configs = ipam.and_then(|ipam| ipam.config).unwrap_or_default();
-            configs.into_iter().filter_map(|config| config.subnet?.parse().ok()).collect()
-        };
-        let network = |network: bollard::models::Network| Network {
-            id: network.id.unwrap_or_default(),
-            name: network.name.unwrap_or_default(),
-            subnets: subnets(network.ipam),
-            labels: self.own_or_none(network.labels.unwrap_or_default()),
-        };
-        Ok(networks.into_iter().map(network).collect())
+        Ok(networks.into_iter().map(|network| self.own_network(network)).collect())
     }
 
-    async fn create_network(&self, name: &str, subnet: Ipv4Net, labels: &Labels) -> Result<String, EngineError> {
-        let gateway = subnet.hosts().next().map(|address| address.to_string());
-        let config = IpamConfig { subnet: Some(subnet.to_string()), gateway, ..IpamConfig::default() };
+    async fn create_network(
+        &self,
+        name: &str,
+        subnet: Ipv4Net,
+        subnet_v6: Option<Ipv6Net>,
+        labels: &Labels,
+    ) -> Result<String, EngineError> {
+        let subnets = [Some(IpNet::V4(subnet)), subnet_v6.map(IpNet::V6)].into_iter().flatten();
+        let config = subnets.map(|subnet| IpamConfig {
+            subnet: Some(subnet.to_string()),
+            gateway: body::gateway(subnet).map(|address| address.to_string()),
+            ..IpamConfig::default()
+        });
         let request = NetworkCreateRequest {
             name: name.into(),
             driver: Some("bridge".into()),
-            ipam: Some(Ipam { config: Some(vec![config]), ..Ipam::default() }),
+            ipam: Some(Ipam { config: Some(config.collect()), ..Ipam::default() }),
+            enable_ipv6: Some(subnet_v6.is_some()),
             labels: Some(self.own(labels)),
             ..NetworkCreateRequest::default()
         };
@@ -129,16 +200,16 @@ impl Engine for DockerEngine {
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let listed = self.docker().await?.list_containers(Some(options)).await;
         let containers = listed.map_err(|error| failed("docker GET /containers/json", label, error))?;
+        let name = |names: Option<Vec<String>>| {
+            names.unwrap_or_default().first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default()
+        };
         let container = |container: bollard::models::ContainerSummary| Container {
             id: container.id.unwrap_or_default(),
-            name: container
-                .names
-                .unwrap_or_default()
-                .first()
-                .map(|name| name.trim_start_matches('/').to_owned())
-                .unwrap_or_default(),
+            name: name(container.names),
             image: container.image.unwrap_or_default(),
             running: container.state == Some(ContainerSummaryStateEnum::RUNNING),
+            started: 0,
+            process: 0,
             labels: container.labels.unwrap_or_default(),
         };
         Ok(containers.into_iter().map(container).collect())
@@ -146,25 +217,46 @@ impl Engine for DockerEngine {
 
     async fn create_container(&self, container: &NewContainer) -> Result<String, EngineError> {
         let options = CreateContainerOptionsBuilder::new().name(&container.name).build();
-        let mut body = body(container, self.runtime);
+        let mut body = body::node(container, self.runtime);
         body.labels = Some(self.own(&container.labels));
         let created = self.docker().await?.create_container(Some(options), body).await;
         Ok(created.map_err(|error| failed("docker POST /containers/create", &container.name, error))?.id)
     }
 
+    async fn create_balancer(&self, container: &NewContainer, program: &str) -> Result<String, EngineError> {
+        let options = CreateContainerOptionsBuilder::new().name(&container.name).build();
+        let mut body = body::balancer(container, program);
+        body.labels = Some(self.own(&container.labels));
+        let created = self.docker().await?.create_container(Some(options), body).await;
+        Ok(created.map_err(|error| failed("docker POST /containers/create", &container.name, error))?.id)
+    }
+
+    async fn create_port(
+        &self,
+        container: &NewContainer,
+        port: &PortMapping,
+        target: Ipv4Addr,
+    ) -> Result<String, EngineError> {
+        let options = CreateContainerOptionsBuilder::new().name(&container.name).build();
+        let mut body = body::port(container, port, target);
+        body.labels = Some(self.own(&container.labels));
+        let created = self.docker().await?.create_container(Some(options), body).await;
+        Ok(created.map_err(|error| failed("docker POST /containers/create", &container.name, error))?.id)
+    }
+
+    async fn refuses_ipv6(&self) -> Option<String> {
+        let read = |path: &'static str| tokio::fs::read_to_string(path);
+        if read("/proc/net/if_inet6").await.is_err() {
+            return Some("the host's kernel has no IPv6".into());
+        }
+        let disabled = read("/proc/sys/net/ipv6/conf/all/disable_ipv6").await;
+        disabled.is_ok_and(|text| text.trim() == "1").then(|| "IPv6 is turned off on the host".into())
+    }
+
     async fn create_probe(&self, name: &str, image: &str) -> Result<String, EngineError> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
-        let body = ContainerCreateBody {
-            image: Some(image.into()),
-            entrypoint: Some(["/bin/sh", "-c", PROBE_COMMAND].map(str::to_owned).to_vec()),
-            labels: Some(self.own(&Labels::from([(LABEL_PROBE.into(), String::new())]))),
-            host_config: Some(HostConfig {
-                network_mode: Some("none".into()),
-                auto_remove: Some(true),
-                ..HostConfig::default()
-            }),
-            ..ContainerCreateBody::default()
-        };
+        let mut body = body::probe(image);
+        body.labels = Some(self.own(&Labels::from([(LABEL_PROBE.into(), String::new())])));
         let created = self.docker().await?.create_container(Some(options), body).await;
         Ok(created.map_err(|error| failed("docker POST /containers/create", name, error))?.id)
     }
@@ -201,9 +293,24 @@ impl Engine for DockerEngine {
         started.map_err(|error| failed("docker POST /containers/start", container, error))
     }
 
+    async fn resume_container(&self, container: &str) -> Result<(), EngineError> {
+        self.set_restart_policy(container, body::COMES_BACK).await?;
+        self.start_container(container).await
+    }
+
+    async fn stop_container(&self, container: &str, grace: Duration) -> Result<(), EngineError> {
+        self.set_restart_policy(container, body::STAYS_STOPPED).await?;
+        let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
+        let options = StopContainerOptionsBuilder::new().t(seconds).build();
+        let stopping = self.docker().await?.stop_container(container, Some(options));
+        let stopped = freezer::thawing(container, grace, stopping).await;
+        stopped.map_err(|error| failed("docker POST /containers/stop", container, error))
+    }
+
     async fn remove_container(&self, container: &str) -> Result<(), EngineError> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        let removed = self.docker().await?.remove_container(container, Some(options)).await;
+        let removing = self.docker().await?.remove_container(container, Some(options));
+        let removed = freezer::thawing(container, Duration::ZERO, removing).await;
         absent_is_fine(removed, "docker DELETE /containers", container)
     }
 
@@ -267,13 +374,11 @@ impl Engine for DockerEngine {
         let operation = "docker POST /images/create";
         let options = CreateImageOptionsBuilder::new().from_image(name).build();
         let docker = self.docker().await?;
-        let mut lines = std::pin::pin!(docker.create_image(Some(options), None, None));
+        let mut lines = std::pin::pin!(docker.create_image(Some(options), None, self.credentials(name)));
         while let Some(line) = lines.next().await {
-            let line = line.map_err(|error| match failed(operation, name, error) {
-                EngineError {
-                    cause: EngineFault::Refused { message, .. } | EngineFault::NotFound(message), ..
-                } => EngineError { operation, subject: name.into(), cause: EngineFault::PullRefused(message) },
-                error => error,
+            let line = line.map_err(|error| {
+                let error = failed(operation, name, error);
+                EngineError { cause: error.cause.of_pull(), ..error }
             })?;
             if let Some(status) = line.status {
                 progress(&line.id.map_or(status.clone(), |id| format!("{id}: {status}")));
@@ -281,51 +386,39 @@ impl Engine for DockerEngine {
         }
         Ok(())
     }
+
+    async fn tag_image(&self, id: &str, name: &ImageReference) -> Result<(), EngineError> {
+        let name = name.engine_name();
+        // A ':' before the last '/' belongs to the registry's port.
+        let (repository, tag) = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((&name, ""));
+        let options = TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
+        let tagged = self.docker().await?.tag_image(id, Some(options)).await;
+        tagged.map_err(|error| failed("docker POST /images/tag", &name, error))
+    }
+
+    async fn remove_image(&self, name: &str) -> Result<(), EngineError> {
+        let removed = self.docker().await?.remove_image(name, None::<RemoveImageOptions>, None).await;
+        absent_is_fine(removed.map(drop), "docker DELETE /images", name)
+    }
 }
 
-/// What all nodes have in common; the same as the peer `kind` gives its nodes, whose images these are.
-fn body(container: &NewContainer, runtime: Runtime) -> ContainerCreateBody {
-    let endpoint = EndpointSettings {
-        ipam_config: Some(EndpointIpamConfig {
-            ipv4_address: Some(container.address.to_string()),
-            ..EndpointIpamConfig::default()
-        }),
-        ..EndpointSettings::default()
-    };
-    let unconfined = ["seccomp=unconfined", "apparmor=unconfined", "label=disable"];
-    ContainerCreateBody {
-        hostname: Some(container.name.clone()),
-        image: Some(container.image.clone()),
-        // systemd's output goes to the console, as Docker's log.
-        tty: Some(true),
-        env: Some(container.environment.clone()),
-        // An anonymous volume: what pods write stays off the container's overlay, and goes with the container.
-        volumes: Some(vec!["/var".into()]),
-        host_config: Some(HostConfig {
-            privileged: Some(true),
-            security_opt: Some(unconfined.map(str::to_owned).to_vec()),
-            cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
-            userns_mode: Some("host".into()),
-            init: Some(false),
-            // Docker's default runtime may be a wrapper of runc that the host needs, so runc is not named.
-            runtime: (runtime == Runtime::Nvidia).then(|| "nvidia".into()),
-            network_mode: Some(container.network.clone()),
-            // The image's start looks this name up, and a host whose DNS does not answer would hold it up.
-            extra_hosts: Some(vec!["host.docker.internal:host-gateway".into()]),
-            binds: Some(vec!["/lib/modules:/lib/modules:ro".into()]),
-            tmpfs: Some(HashMap::from([("/tmp".into(), String::new()), ("/run".into(), String::new())])),
-            // Nodes come back with Docker, but for those that were stopped on purpose.
-            restart_policy: Some(RestartPolicy {
-                name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
-                maximum_retry_count: None,
-            }),
-            ..HostConfig::default()
-        }),
-        networking_config: Some(NetworkingConfig {
-            endpoints_config: Some(HashMap::from([(container.network.clone(), endpoint)])),
-        }),
-        ..ContainerCreateBody::default()
+/// bollard writes credentials in base64 as usual, while Docker reads its alphabet for URLs, and goes on without
+/// credentials where it cannot (<https://docs.docker.com/reference/api/engine/#section/Authentication>). The two differ
+/// in two characters.
+fn readable_credentials<B>(mut request: http::Request<B>) -> http::Request<B> {
+    if let Some(value) = request.headers_mut().get_mut(REGISTRY_AUTH) {
+        let letter = |byte: &u8| match byte {
+            b'+' => b'-',
+            b'/' => b'_',
+            other => *other,
+        };
+        let letters: Vec<u8> = value.as_bytes().iter().map(letter).collect();
+        if let Ok(mut letters) = HeaderValue::from_bytes(&letters) {
+            letters.set_sensitive(true);
+            *value = letters;
+        }
     }
+    request
 }
 
 /// The contents of the one regular file in a tar archive; none where there is none.
@@ -388,6 +481,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE;
+    use serde_json::{Map, Value, json};
+
     use super::*;
 
     #[test]
@@ -415,6 +514,80 @@ mod tests {
         builder.append_data(&mut header, "version", &b"abc"[..]).unwrap();
         assert_eq!(only_file(&builder.into_inner().unwrap()).unwrap().unwrap(), b"abc");
         assert_eq!(only_file(&[0; 1024]).unwrap(), None);
+    }
+
+    /// An engine that takes every image and writes down with whose credentials, as Docker reads them.
+    async fn credentials_of_pulls(registry: config::Registry, images: &[&str]) -> Vec<Option<Value>> {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("docker.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let seen = Arc::<Mutex<Vec<_>>>::default();
+        let written = Arc::clone(&seen);
+        let answer = move |request: axum::extract::Request| async move {
+            if request.uri().path().ends_with("/images/create") {
+                let header = request.headers().get(REGISTRY_AUTH).cloned();
+                written.lock().unwrap().push(header);
+                return "{\"status\":\"Pull complete\"}\n".to_owned();
+            }
+            r#"{"ApiVersion":"1.41","Version":"20.10.24"}"#.to_owned()
+        };
+        let router = axum::Router::new().fallback(answer);
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let host = format!("unix://{}", socket.display());
+        let engine = DockerEngine::new(host, Runtime::Runc, "test").with_registry(registry);
+        for image in images {
+            engine.pull(image, &|_| ()).await.unwrap();
+        }
+        serving.abort();
+        let decoded = |header: &HeaderValue| URL_SAFE.decode(header).unwrap();
+        let read = |header: &HeaderValue| serde_json::from_slice(&decoded(header)).unwrap();
+        let seen = seen.lock().unwrap();
+        seen.iter().map(|header| header.as_ref().map(read)).collect()
+    }
+
+    fn registry(hostname: &str, credentials: Option<(&str, &str)>) -> config::Registry {
+        let credentials = credentials
+            .map(|(login, token)| config::Credentials { login: login.into(), token: config::Secret::new(token) });
+        let (kind, repository) = (config::RegistryKind::Oci, String::new());
+        let (hostname, auth) = (hostname.to_owned(), String::new());
+        config::Registry { kind, hostname, auth, user: "alex".into(), repository, credentials, insecure: false }
+    }
+
+    #[tokio::test]
+    async fn credentials_go_to_the_registry_they_are_for() {
+        let images = ["localhost:5000/alex/node:v1", "localhost:5001/alex/node:v1", "kindest/node:v1.36.0"];
+        // These make every letter that the two alphabets of base64 do not share.
+        let token = "~~~~????>>>>";
+        let shown = |host: &str| json!({"username": "alex", "password": token, "serveraddress": host});
+        let told = |seen: Vec<Option<Value>>| {
+            let known = |value: Value| {
+                let fields = value.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+                fields.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>().into()
+            };
+            seen.into_iter().map(|value| value.map(known)).collect::<Vec<Option<Value>>>()
+        };
+        let private = registry("localhost:5000", Some(("alex", token)));
+        assert!(!format!("{private:?}").contains(token));
+        assert_eq!(told(credentials_of_pulls(private, &images).await), [Some(shown("localhost:5000")), None, None]);
+        let hub = registry("hub.docker.com", Some(("alex", token)));
+        let expected = [None, None, Some(shown("https://index.docker.io/v1/"))];
+        assert_eq!(told(credentials_of_pulls(hub, &images).await), expected);
+        let open = registry("localhost:5000", None);
+        assert_eq!(credentials_of_pulls(open, &images).await, [None, None, None]);
+    }
+
+    #[test]
+    fn a_pull_that_is_denied_is_told_apart() {
+        let fault = |message: &str| EngineFault::of_answer(500, message.into()).of_pull();
+        for denied in [
+            "Get \"http://localhost:5000/v2/node/manifests/v1\": unauthorized: authentication required",
+            "pull access denied for alex/node, repository does not exist or may require 'docker login': denied",
+            "Get \"https://a.b/v2/\": no basic auth credentials",
+        ] {
+            assert!(matches!(fault(denied), EngineFault::PullDenied(_)), "{denied}");
+        }
+        assert!(matches!(fault("manifest for a/node:v1 not found: manifest unknown"), EngineFault::PullRefused(_)));
+        assert!(matches!(fault("write /x: no space left on device"), EngineFault::NoRoom(_)));
     }
 
     #[tokio::test]

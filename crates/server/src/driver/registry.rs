@@ -1,19 +1,42 @@
-//! Registries of node images: which tags there are. Pulls are Docker's own business.
+//! Registries of node images: which tags there are. Pulls are Docker's own business; it is given the same credentials.
+//!
+//! [`connect`] chooses by `registry_type`: [`docker_hub`] asks the API of Docker Hub's site, [`oci`] any registry of the
+//! distribution specification, and [`gitlab`] is such a one whose token endpoint is known beforehand. All speak through
+//! [`client`], which bounds what they send and take, get tokens by [`token`], and are asked through [`cache`].
 
+mod cache;
+mod client;
+mod docker_hub;
+mod error;
+mod gitlab;
+mod oci;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::cmp::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use qbo_api::message::Code;
-use serde::Deserialize;
+use qbo_bootstrap::KubernetesVersion;
 
+use self::cache::Cached;
+use self::client::Client;
+use self::docker_hub::DockerHub;
+use self::error::{Fault, RegistryError};
+use self::oci::OciRegistry;
+use crate::config::{self, RegistryKind};
 use crate::error::Failure;
 
-/// The longest the registry may take for one page.
-const TIMEOUT: Duration = Duration::from_secs(8);
+/// The longest that reading all pages of a list may take.
+const LISTING: Duration = Duration::from_secs(30);
 
-/// Tags asked for in one page, the most Docker Hub gives, and how many pages are read at most.
+/// Tags asked for in one page, the most that Docker Hub gives, and how many are taken in all; a registry may give more
+/// or fewer in a page than it is asked for.
 const PAGE: usize = 100;
-const PAGES: usize = 20;
+const PAGES: usize = 100;
+const TAGS: usize = 10_000;
 
 /// A registry that lists its tags.
 #[async_trait]
@@ -21,122 +44,69 @@ pub trait Registry: Send + Sync + 'static {
     /// Whether it answers at all, in bounded time.
     async fn answers(&self) -> bool;
     /// All tags of its node repository.
-    async fn tags(&self) -> Result<Vec<String>, Failure>;
+    async fn tags(&self) -> Result<Listing, Failure>;
     /// Its host, and the repository as `kindest/node`.
     fn repository(&self) -> (&str, &str);
 }
 
-/// Docker Hub, by the API of its site (<https://docs.docker.com/reference/api/hub/latest/>).
-#[derive(Debug)]
-pub struct DockerHub {
-    client: reqwest::Client,
-    base: String,
-    host: String,
-    repository: String,
+/// The tags of a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Newest version first, then those that are no versions, by name.
+    pub tags: Vec<String>,
+    /// What is to be said about them: that they are not all, or not of now.
+    pub remark: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    next: Option<String>,
-    results: Vec<Tag>,
+/// The registry that the configuration names; nothing is sent yet.
+pub fn connect(config: &config::Registry) -> Result<Arc<dyn Registry>, reqwest::Error> {
+    let client = Client::new(config)?;
+    Ok(match config.kind {
+        RegistryKind::Docker => Arc::new(Cached::new(DockerHub::new(client, config))),
+        RegistryKind::Gitlab => Arc::new(Cached::new(gitlab::registry(client, config))),
+        RegistryKind::Oci => Arc::new(Cached::new(OciRegistry::new(client, config))),
+    })
 }
 
-#[derive(Deserialize)]
-struct Tag {
-    name: String,
+/// The order of tags: newest version first, what is no version last and by name.
+pub fn newest_first(left: &str, right: &str) -> Ordering {
+    let version = |tag: &str| tag.parse::<KubernetesVersion>().ok();
+    version(right).cmp(&version(left)).then_with(|| left.cmp(right))
 }
 
-impl DockerHub {
-    /// The repository `<user>/node` on the Hub at `host`.
-    pub fn new(host: &str, user: &str) -> Result<Self, reqwest::Error> {
-        Self::at(format!("https://{host}"), host, user)
-    }
-
-    fn at(base: String, host: &str, user: &str) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).build()?;
-        Ok(Self { client, base, host: host.into(), repository: format!("{user}/node") })
-    }
-
-    fn first_page(&self, size: usize) -> String {
-        format!("{}/v2/repositories/{}/tags?page_size={size}", self.base, self.repository)
-    }
-
-    async fn page(&self, address: &str) -> Result<Page, reqwest::Error> {
-        self.client.get(address).send().await?.error_for_status()?.json().await
-    }
-}
-
-#[async_trait]
-impl Registry for DockerHub {
-    async fn answers(&self) -> bool {
-        self.page(&self.first_page(1)).await.is_ok()
-    }
-
-    async fn tags(&self) -> Result<Vec<String>, Failure> {
-        let failed = |error: reqwest::Error| {
-            let problem = format!("the registry {} does not list {}: {error}", self.host, self.repository);
-            Failure::new(Code::BAD_GATEWAY, problem, "check this host's way to the registry")
-        };
-        let mut tags = Vec::new();
-        let mut next = Some(self.first_page(PAGE));
-        for _ in 0..PAGES {
-            let Some(address) = next.take() else { break };
-            let page = self.page(&address).await.map_err(failed)?;
-            tags.extend(page.results.into_iter().map(|tag| tag.name));
-            // Only pages of the registry itself are followed.
-            next = page.next.filter(|next| next.starts_with(&self.base));
+/// Whether a registry answers at an address, as `http://localhost:5000`; one that wants to know who asks does too.
+pub async fn reach(address: &str) -> Result<(), Failure> {
+    client::reach(address).await.map_err(|fault| {
+        let failure = Failure::from(fault.of(format!("the registry at {address}")));
+        Failure {
+            cure: "does it run there, and speak this protocol? curl it: ".to_owned() + address + "/v2/",
+            ..failure
         }
-        Ok(tags)
-    }
+    })
+}
 
-    fn repository(&self) -> (&str, &str) {
-        (&self.host, &self.repository)
+impl Listing {
+    /// What was read, in order and each once: pages shift while somebody pushes. `complete` is whether nothing was left
+    /// unread.
+    fn new(mut tags: Vec<String>, complete: bool) -> Self {
+        let complete = complete && tags.len() <= TAGS;
+        tags.truncate(TAGS);
+        tags.sort_by(|left, right| newest_first(left, right));
+        tags.dedup();
+        let remark = (!complete).then(|| format!("the registry has more tags than the {} that were read", tags.len()));
+        Self { tags, remark }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    /// Serves two pages as Docker Hub does.
-    async fn serve(listener: TcpListener) {
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        for page in 0..2 {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = vec![0; 4096];
-            let read = stream.read(&mut request).await.unwrap();
-            assert!(request[..read].starts_with(b"GET /v2/repositories/kindest/node/tags?page"));
-            let body = match page {
-                0 => format!(
-                    r#"{{"next":"{base}/v2/repositories/kindest/node/tags?page=2","results":[{{"name":"v1.37.0"}}]}}"#
-                ),
-                _ => r#"{"next":null,"results":[{"name":"v1.36.1"}]}"#.to_owned(),
-            };
-            let answer =
-                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn all_pages_are_read() {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let hub = DockerHub::at(base, "hub.docker.com", "kindest").unwrap();
-        let (tags, ()) = tokio::join!(hub.tags(), serve(listener));
-        assert_eq!(tags.unwrap(), ["v1.37.0", "v1.36.1"]);
-    }
-
-    #[tokio::test]
-    async fn a_registry_that_is_not_there_does_not_answer() {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let hub = DockerHub::at(format!("http://{address}"), "hub.docker.com", "kindest").unwrap();
-        assert!(!hub.answers().await);
-        assert_eq!(hub.tags().await.unwrap_err().code, Code::BAD_GATEWAY);
-    }
+/// Bounds the time of a whole list.
+async fn in_time(
+    registry: &str,
+    listing: impl Future<Output = Result<Listing, RegistryError>>,
+) -> Result<Listing, Failure> {
+    let listed = tokio::time::timeout(LISTING, listing).await;
+    let late = |_| {
+        let fault = Fault::TimedOut { what: "all pages of its list", limit: LISTING };
+        Err(fault.of(format!("the registry {registry}")))
+    };
+    Ok(listed.unwrap_or_else(late)?)
 }

@@ -7,16 +7,19 @@ use qbo_api::command::AddCluster;
 use qbo_api::message::{Code, Payload};
 use qbo_api::model::State;
 use qbo_api::name::ClusterName;
+use qbo_api::settings::IpFamily;
+use qbo_api::wanted::Wanted;
 use qbo_bootstrap::Blueprint;
 use uuid::Uuid;
 
 use super::add_image::ensure;
-use super::{Services, together};
+use super::{Services, settle, together};
 use crate::cluster::{Identity, find, find_all};
-use crate::driver::engine::LocalImage;
+use crate::driver::engine::{EngineInfo, LocalImage};
 use crate::error::Failure;
-use crate::operations::{Claim, Running};
+use crate::operations::{Business, Claim, Running};
 use crate::provision::{Context, Wishes, create};
+use crate::registries::bring;
 use crate::report::Reporter;
 
 /// Networks that every Docker has.
@@ -32,29 +35,48 @@ pub(super) async fn run(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let mut claims = Vec::new();
+    let wanted = add.wanted()?;
+    if let Some(limit) = wanted.settings.timeout {
+        running.expire_after(limit);
+    }
+    let outcome = add_all(services, user, add, &wanted, reporter, running).await;
+    outcome.map_err(|failure| running.expiry().explain(failure))
+}
+
+async fn add_all(
+    services: &Services,
+    user: &str,
+    add: &AddCluster,
+    wanted: &Wanted,
+    reporter: &Reporter,
+    running: &Running,
+) -> Result<(), Failure> {
+    let mut claimed = Vec::new();
     for name in &add.names {
-        let claim = (user, name.as_str());
-        claims.push(services.operations.claim(claim, State::Creating, reporter.command_line())?);
+        let identity = Identity { user: user.into(), name: name.to_string(), id: Uuid::new_v4() };
+        let business = Business { id: Some(identity.id), ..State::Creating.into() };
+        let claim = services.operations.claim((user, name.as_str()), business, reporter.command_line())?;
+        claimed.push((identity, claim));
     }
     refuse_taken_names(services, user, &add.names).await?;
-    refuse_full_disk(services).await?;
-    let image = match &add.image {
+    let info = services.engine.info().await?;
+    refuse_full_disk(&info)?;
+    if wanted.settings.family() != IpFamily::Ipv4
+        && let Some(why) = services.engine.refuses_ipv6().await
+    {
+        let cure = "turn it on (sysctl net.ipv6.conf.all.disable_ipv6=0), or write --ip-family ipv4";
+        return Err(Failure::new(Code::UNPROCESSABLE, format!("clusters with IPv6 are not possible: {why}"), cure));
+    }
+    let image = match &wanted.image {
         Some(image) => image.clone(),
         None => services.images.default_image().await?,
     };
     let local = ensure(services, &image, reporter, running).await?;
     let name = image.engine_name();
-    let wishes = Wishes {
-        kubernetes: services.images.kubernetes(&name, &local).await?,
-        image: name,
-        nodes: add.nodes.get(),
-        domain: add.domain.clone(),
-        retain: add.retain,
-    };
+    let kubernetes = services.images.kubernetes(&name, &local).await?;
+    let wishes = Wishes::new(wanted, name, kubernetes, info.host)?;
     let blueprint = prepare(services, &wishes, &local, reporter, running).await?;
-    let made = add.names.iter().zip(claims).map(|(name, claim)| {
-        let identity = Identity { user: user.into(), name: name.to_string(), id: Uuid::new_v4() };
+    let made = claimed.into_iter().map(|(identity, claim)| {
         make(services, identity, (wishes.clone(), Arc::clone(&blueprint)), reporter, running, claim)
     });
     together(join_all(made).await)
@@ -97,19 +119,41 @@ async fn make(
         engine: Arc::clone(&services.engine),
         kubernetes: Arc::clone(&services.kubernetes),
         addresses: Arc::clone(&services.addresses),
+        balancer: services.balancer.clone(),
         kubeconfigs: services.kubeconfigs.clone(),
         reporter: reporter.clone(),
         token: running.token().clone(),
+        registries: Arc::clone(&services.registries),
+        expiry: running.expiry().clone(),
         left_overs: Arc::clone(&services.left_overs),
+        live: Arc::clone(&services.live),
     };
+    let revision = services.registries.revision();
     let outcome = create(&context).await;
+    settle(services).await;
     if outcome.is_ok() {
         tell(services, &identity, reporter).await;
+        catch_up(services, &identity, revision).await;
     } else {
         drop(claim);
         services.left_overs.ring();
     }
     (name, outcome)
+}
+
+/// Tells nodes of registries that were added since their plan was made.
+pub(super) async fn catch_up(services: &Services, identity: &Identity, revision: u64) {
+    if services.registries.revision() == revision {
+        return;
+    }
+    let caught_up = async {
+        let Some(cluster) = find(&*services.engine, identity).await? else { return Ok(()) };
+        bring(services, &cluster).await?.into_iter().try_for_each(|(_, outcome)| outcome)
+    };
+    let caught_up: Result<(), Failure> = caught_up.await;
+    if let Err(failure) = caught_up {
+        tracing::warn!(%failure, cluster = identity.name, "its nodes may not know a registry that was just added");
+    }
 }
 
 /// Tells of a cluster that is complete. Where Docker cannot list it just now it is complete all the same.
@@ -151,9 +195,9 @@ async fn refuse_taken_names(services: &Services, user: &str, names: &[ClusterNam
     Ok(())
 }
 
-async fn refuse_full_disk(services: &Services) -> Result<(), Failure> {
-    let root = services.engine.info().await?.root_directory;
-    let free = qbo_host::free_space(std::path::Path::new(&root));
+fn refuse_full_disk(info: &EngineInfo) -> Result<(), Failure> {
+    let root = &info.root_directory;
+    let free = qbo_host::free_space(std::path::Path::new(root));
     match free {
         // An error: the engine's directory is not of this host.
         Ok(free) if free < FREE_SPACE => Err(Failure::new(

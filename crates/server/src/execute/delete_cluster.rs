@@ -1,11 +1,11 @@
 //! `delete cluster`: all of the named exist and are free, or nothing is deleted.
 
 use futures_util::future::join_all;
-use qbo_api::command::DeleteCluster;
+use qbo_api::command::Clusters;
 use qbo_api::message::Payload;
 use qbo_api::model::State;
 
-use super::{Services, together};
+use super::{Services, settle, together};
 use crate::cluster::{Found, Identity, find};
 use crate::driver::engine::{Engine, EngineError};
 use crate::error::Failure;
@@ -16,7 +16,7 @@ use crate::report::Reporter;
 pub(super) async fn run(
     services: &Services,
     user: &str,
-    delete: &DeleteCluster,
+    delete: &Clusters,
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
@@ -42,6 +42,7 @@ async fn delete_one(
 ) -> (String, Result<(), Failure>) {
     let step = reporter.step(&identity.name, "", "delete", "docker DELETE /containers");
     let outcome = remove(services, &identity, reporter).await;
+    settle(services).await;
     match &outcome {
         Ok(()) => step.done(),
         Err(failure) => {
@@ -58,8 +59,10 @@ async fn remove(services: &Services, identity: &Identity, reporter: &Reporter) -
     // Looked for anew: it may have changed before it was claimed.
     let Some(cluster) = find(engine, identity).await? else { return Ok(()) };
     reporter.rows(Payload::Clusters(vec![cluster.row(State::Deleting)]));
-    if let Some(node) = cluster.control_plane() {
+    // Each of several, for any may be the last one left when the deletion is interrupted.
+    for node in cluster.control_planes() {
         mark(engine, &node.container.id).await?;
+        services.live.marked(identity, Mark::Deleting);
     }
     // Before what it is about: an interrupted deletion is known by what the engine still holds.
     let kubeconfig = services.kubeconfigs.remove(&identity.name).await;

@@ -10,19 +10,23 @@ use ipnet::Ipv4Net;
 use qbo_api::message::{Code, Message, Output, Payload, Step, StepState};
 use qbo_api::model::{Cluster, Image, Node, State};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::{Drivers, Services};
 use crate::access::{Permitted, User, permit};
-use crate::config::{Config, Registry, RegistryKind, Runtime, Secret};
-use crate::driver::fake::{FakeBuilder, FakeEngine, FakeImage, FakeKubernetes, FakeRegistry, Held};
+use crate::config::{Config, Registry, RegistryKind, Runtime};
+use crate::driver::fake::{FakeBuilder, FakeEngine, FakeImage, FakeKubernetes, FakeMeter, FakeRegistry, Held};
 use crate::error::Failure;
 use crate::executor::Executor;
+use crate::journal::Journal;
+use crate::live::Live;
 use crate::mirror::{Feed, Mirrors};
-use crate::operations::Running;
+use crate::operations::{Operations, Running};
 use crate::recovery;
 use crate::report::{Origin, Reporter};
+use crate::terminal::shell::Socket;
 
 /// Who runs commands.
 pub(crate) const USER: &str = "alex@example.com";
@@ -35,12 +39,20 @@ pub(crate) struct Cloud {
     pub(crate) kubernetes: Arc<FakeKubernetes>,
     pub(crate) builder: Arc<FakeBuilder>,
     pub(crate) registry: Arc<FakeRegistry>,
+    pub(crate) meter: Arc<FakeMeter>,
     pub(crate) services: Arc<Services>,
     drivers: Drivers,
     config: Config,
     mirrors: Arc<Mirrors>,
+    /// Ends who follows the engine.
+    following: DropGuard,
+    /// Of users' shells.
+    pub(crate) sockets: Sockets,
     _directory: TempDir,
 }
+
+/// The sockets of users' shells, as they come.
+type Sockets = mpsc::UnboundedReceiver<Socket>;
 
 /// A command that has begun.
 pub(crate) struct Begun {
@@ -77,32 +89,54 @@ impl Cloud {
         let engine = Arc::new(FakeEngine::default());
         engine.hold_image(FakeImage::node(IMAGE, "v1.37.0"));
         let (kubernetes, registry) = (Arc::<FakeKubernetes>::default(), Arc::<FakeRegistry>::default());
+        let meter = Arc::<FakeMeter>::default();
         let builder = Arc::new(FakeBuilder::new(&engine));
         let drivers = Drivers {
             engine: Arc::clone(&engine) as _,
+            transfer: Arc::clone(&engine) as _,
+            observer: Arc::clone(&engine) as _,
+            terminals: Arc::clone(&engine) as _,
             kubernetes: Arc::clone(&kubernetes) as _,
             builder: Arc::clone(&builder) as _,
             registry: Arc::clone(&registry) as _,
+            meter: Arc::clone(&meter) as _,
         };
         let directory = tempfile::tempdir().unwrap();
         let config = config(directory.path().into(), range.parse().unwrap());
-        let services = Arc::new(Services::new(&config, drivers.clone(), Arc::default()));
         let mirrors = Arc::default();
-        Self { engine, kubernetes, builder, registry, services, drivers, config, mirrors, _directory: directory }
+        let (services, following, sockets) = serve(&config, &drivers, &mirrors);
+        Self {
+            following,
+            sockets,
+            engine,
+            kubernetes,
+            builder,
+            registry,
+            meter,
+            services,
+            drivers,
+            config,
+            mirrors,
+            _directory: directory,
+        }
     }
 
     /// The same host after the server was killed and started again: only what it holds outside is left.
     pub(crate) fn restart(&mut self) {
-        self.services = Arc::new(Services::new(&self.config, self.drivers.clone(), Arc::default()));
+        (self.services, self.following, self.sockets) = serve(&self.config, &self.drivers, &self.mirrors);
     }
 
     /// Begins a command line, as the session does.
     pub(crate) fn begin(&self, line: &str) -> Begun {
-        let command = qbo_api::grammar::parse(line).unwrap();
+        self.begin_with(line, None)
+    }
+
+    fn begin_with(&self, line: &str, file: Option<&str>) -> Begun {
+        let command = qbo_api::grammar::parse(line).unwrap().with_file(file).unwrap();
         let mirror = Uuid::new_v4();
-        let mut feed = self.mirrors.feed();
+        let origin = Origin { user: User { email: USER.into() }, ..Origin::example(mirror) };
+        let mut feed = self.mirrors.feed(&origin.user);
         feed.join(mirror).unwrap();
-        let origin = Origin { user: USER.into(), ..Origin::example(mirror) };
         let reporter = Reporter::new(Arc::clone(&self.mirrors), origin, command.kind(), &command.to_string(), 1);
         let permitted = permit(&User { email: USER.into() }, command).unwrap();
         let running = self.services.operations.begin(&permitted, reporter.command_id()).unwrap();
@@ -121,9 +155,35 @@ impl Cloud {
         ended
     }
 
+    /// Runs a command line with the text of its file, and succeeds.
+    pub(crate) async fn succeed_with(&self, line: &str, file: &str) {
+        let ended = self.begin_with(line, Some(file)).run().await;
+        assert_eq!(ended.outcome, Ok(()), "{line}");
+    }
+
     /// Runs a command line that fails.
     pub(crate) async fn fail(&self, line: &str) -> Failure {
         self.run(line).await.outcome.expect_err(line)
+    }
+
+    /// Waits until it is known that a cluster is in this state.
+    pub(crate) async fn becomes(&self, cluster: &str, state: State) {
+        let is = || {
+            let rows = self.services.live.glance(USER).cluster_rows();
+            rows.iter().any(|row| row.name == cluster && row.state == state).then_some(())
+        };
+        let limit = std::time::Duration::from_mins(1);
+        self.services.live.wait(&format!("{cluster} to be {state}"), limit, is).await.unwrap();
+    }
+
+    /// Waits until a cluster's API server answers.
+    pub(crate) async fn answers(&self, cluster: &str) {
+        let live = &self.services.live;
+        let answers = || {
+            let id = live.glance(USER).cluster_rows().into_iter().find(|row| row.name == cluster)?.id;
+            live.api_server(id.parse().ok()?).map(drop)
+        };
+        live.wait("the API server", std::time::Duration::from_mins(1), answers).await.unwrap();
     }
 
     /// Removes left-overs, as at start.
@@ -156,6 +216,30 @@ impl Cloud {
     }
 }
 
+/// A server that follows its engine, until the guard is dropped.
+fn serve(config: &Config, drivers: &Drivers, mirrors: &Arc<Mirrors>) -> (Arc<Services>, DropGuard, Sockets) {
+    let operations = Arc::<Operations>::default();
+    let live = Live::new(Arc::clone(mirrors), Arc::clone(&operations), "cloud".into());
+    let (services, sockets) = Services::new(config, drivers.clone(), operations, live, Journal::default());
+    let services = Arc::new(services);
+    let stop = CancellationToken::new();
+    let (registries_stop, usage_stop) = (stop.clone(), stop.clone());
+    let guard = stop.clone().drop_guard();
+    tokio::spawn({
+        let services = Arc::clone(&services);
+        async move { crate::live::run(&services, &stop).await }
+    });
+    tokio::spawn({
+        let (services, stop) = (Arc::clone(&services), registries_stop);
+        async move { crate::registries::run(&services, &stop).await }
+    });
+    tokio::spawn({
+        let (services, stop) = (Arc::clone(&services), usage_stop);
+        async move { crate::usage::run(&services, &stop).await }
+    });
+    (services, guard, sockets)
+}
+
 impl Begun {
     /// What cancels the command.
     pub(crate) fn token(&self) -> CancellationToken {
@@ -171,7 +255,9 @@ impl Begun {
     pub(crate) async fn run(self) -> Ended {
         let Self { services, permitted, reporter, running, mut feed } = self;
         let outcome = services.execute(permitted, reporter, running).await;
-        let messages = std::iter::from_fn(|| feed.waiting()).map(|text| serde_json::from_str(&text).unwrap()).collect();
+        let messages = std::iter::from_fn(|| feed.waiting()).map(|text| serde_json::from_str(&text).unwrap());
+        // What no command asked for is not of this one.
+        let messages = messages.filter(|message: &Message| message.envelope.change.is_none()).collect();
         Ended { outcome, messages }
     }
 }
@@ -242,11 +328,14 @@ impl Ended {
 
 fn config(state_directory: PathBuf, network_range: Ipv4Net) -> Config {
     Config {
+        connections: 512,
         listen: ([127, 0, 0, 1], 0).into(),
         docker: String::new(),
         network_range,
+        network_range_v6: "fd00:0:0:8::/61".parse().unwrap(),
         image: None,
         image_builder: PathBuf::new(),
+        balancer: "/dev/null".into(),
         state_directory,
         runtime: Runtime::Runc,
         registry: Registry {
@@ -255,7 +344,8 @@ fn config(state_directory: PathBuf, network_range: Ipv4Net) -> Config {
             auth: String::new(),
             user: String::new(),
             repository: String::new(),
-            token: Secret::default(),
+            credentials: None,
+            insecure: false,
         },
         unknown_keys: Vec::new(),
     }

@@ -1,33 +1,68 @@
 //! `get cluster`
 
-use futures_util::future::join_all;
-use qbo_api::command::GetCluster;
+use qbo_api::command::{GetCluster, Selection};
 use qbo_api::message::{Code, Output, Payload};
-use qbo_api::model::{Cluster, State};
+use qbo_api::model::Cluster;
+use qbo_api::name::ClusterReference;
 
 use super::Services;
-use super::get_nodes::nodes;
-use crate::cluster::Found;
+use super::get::{name_a_mirror, tell};
+use crate::access::User;
+use crate::cluster::{Found, no_cluster};
 use crate::error::Failure;
-use crate::provision::{Mark, USER_KUBECONFIG_PATH};
+use crate::provision::USER_KUBECONFIG_PATH;
 use crate::report::Reporter;
 
-pub(super) async fn run(services: &Services, user: &str, get: &GetCluster, reporter: &Reporter) -> Result<(), Failure> {
-    let clusters = services.select(user, &get.selection).await?;
+pub(super) async fn run(
+    services: &Services,
+    user: &User,
+    get: &GetCluster,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
     if get.kubeconfig {
-        for cluster in &clusters {
-            let kubeconfig = kubeconfig(services, cluster).await?;
-            reporter.rows(Payload::Output(vec![Output::Kubeconfig { kubeconfig }]));
-        }
-        return Ok(());
+        return tell_kubeconfigs(services, &user.email, &get.selection, reporter).await;
     }
-    let rows = join_all(clusters.iter().map(|cluster| row(services, cluster))).await;
-    let mut rows: Vec<Cluster> = rows.into_iter().collect::<Result<_, Failure>>()?;
-    if get.selection == qbo_api::command::Selection::All {
-        rows.extend(unborn(services, user, &rows));
-    }
-    reporter.rows(Payload::Clusters(rows));
+    let view = services.live.view(&user.email).await?;
+    let rows = match &get.selection {
+        Selection::Named(references) if !is_of_mirror(services, user, get) => chosen(&view.cluster_rows(), references)?,
+        _ => view.cluster_rows(),
+    };
+    tell(reporter, &view, Payload::Clusters(rows));
     Ok(())
+}
+
+/// Tells the kubeconfigs of clusters, each in a message of its own.
+pub(super) async fn tell_kubeconfigs(
+    services: &Services,
+    user: &str,
+    selection: &Selection<ClusterReference>,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    for cluster in &services.select(user, selection).await? {
+        let kubeconfig = kubeconfig(services, cluster).await?;
+        reporter.rows(Payload::Output(vec![Output::Kubeconfig { kubeconfig }]));
+    }
+    Ok(())
+}
+
+/// Whether all that is told in a mirror is followed.
+fn is_of_mirror(services: &Services, user: &User, get: &GetCluster) -> bool {
+    let Selection::Named(references) = &get.selection else { return false };
+    get.watch && name_a_mirror(services, user, references.iter().map(ClusterReference::as_str))
+}
+
+/// The rows that are meant; a name counts before an id that begins alike.
+fn chosen(rows: &[Cluster], references: &[ClusterReference]) -> Result<Vec<Cluster>, Failure> {
+    let mut chosen: Vec<Cluster> = Vec::new();
+    for reference in references {
+        let exact = rows.iter().find(|row| row.name == reference.as_str());
+        let found = exact.or_else(|| rows.iter().find(|row| reference.matches(&row.name, &row.id)));
+        let found = found.ok_or_else(|| no_cluster(reference, rows.iter().map(|row| row.name.as_str())))?;
+        if !chosen.contains(found) {
+            chosen.push(found.clone());
+        }
+    }
+    Ok(chosen)
 }
 
 /// A cluster's kubeconfig, as its control plane keeps it.
@@ -40,39 +75,4 @@ async fn kubeconfig(services: &Services, cluster: &Found) -> Result<String, Fail
     let missing =
         || Failure::new(Code::CONFLICT, format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready");
     file.map(|file| String::from_utf8_lossy(&file).into_owned()).ok_or_else(missing)
-}
-
-async fn row(services: &Services, cluster: &Found) -> Result<Cluster, Failure> {
-    let identity = &cluster.identity;
-    let state = match services.operations.state(&identity.user, &identity.name) {
-        Some(state) => state,
-        None => state(services, cluster).await?,
-    };
-    Ok(cluster.row(state))
-}
-
-/// A cluster is what the worst of its nodes is.
-async fn state(services: &Services, cluster: &Found) -> Result<State, Failure> {
-    let Some(control_plane) = cluster.control_plane() else { return Ok(State::Error) };
-    if Mark::read(&*services.engine, &control_plane.container.id).await? == Some(Mark::Retained) {
-        return Ok(State::Error);
-    }
-    let states: Vec<State> = nodes(services, cluster).await.into_iter().map(|node| node.state).collect();
-    let worst = [State::Unknown, State::Stopped, State::NotReady];
-    Ok(worst.into_iter().find(|state| states.contains(state)).unwrap_or(State::Ready))
-}
-
-/// Clusters that are being made, of which Docker knows nothing yet.
-fn unborn(services: &Services, user: &str, known: &[Cluster]) -> Vec<Cluster> {
-    let creating = services.operations.creating(user).into_iter();
-    let new = creating.filter(|name| !known.iter().any(|cluster| cluster.name == *name));
-    new.map(|name| Cluster {
-        address: String::new(),
-        control_plane: String::new(),
-        id: String::new(),
-        name,
-        state: State::Creating,
-        user: user.into(),
-    })
-    .collect()
 }

@@ -2,5 +2,12 @@
 
 mod add;
 mod bad_input;
+mod control_planes;
+mod export;
 mod get;
+mod images;
+mod nodes;
+mod options;
+mod registries;
 mod together;
+mod usage;

@@ -36,6 +36,36 @@ async fn the_default_image_needs_no_registry() {
 }
 
 #[tokio::test]
+async fn the_default_image_of_a_private_registry_is_of_that_registry() {
+    let private = |version: &str| FakeImage::node(&format!("localhost:5000/alex/cloud/node:{version}"), version);
+    // The same path elsewhere, and a longer one.
+    let others = [
+        FakeImage::node("alex/cloud/node:v1.40.0", "v1.40.0"),
+        FakeImage::node("localhost:5000/alex/cloud/node/x:v1.40.0", "v1.40.0"),
+    ];
+    for (held, tags, expected) in [
+        (
+            vec![kind("v1.36.0"), private("v1.34.0"), private("v1.35.0")],
+            &["v1.37.0"][..],
+            "localhost:5000/alex/cloud/node:v1.35.0",
+        ),
+        (
+            vec![kind("v1.36.0"), own("v1.37.2")],
+            &["v1.39.0-rc.0", "v1.38.1", "v1.38.0"][..],
+            "localhost:5000/alex/cloud/node:v1.38.1",
+        ),
+        (vec![own("v1.37.2")], &["latest"][..], "qbo/node:v1.37.2"),
+    ] {
+        let engine = Arc::new(FakeEngine::default());
+        held.into_iter().chain(others.clone()).for_each(|image| engine.hold_image(image));
+        let registry = FakeRegistry::at("localhost:5000", "alex/cloud/node");
+        registry.answer(tags);
+        let images = Images::new(engine, Arc::new(registry), None, Arc::default());
+        assert_eq!(images.default_image().await.unwrap().engine_name(), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_version_is_read_from_the_label_or_out_of_the_image_once() {
     for (image, probes) in [(own("v1.37.2"), 0), (kind("v1.36.0"), 1)] {
         let (images, engine) = images(&[image], &[], None);
@@ -56,7 +86,7 @@ async fn the_newest_image_comes_first_and_what_has_no_version_last() {
     let (images, _) = images(&held, &["v1.37.0", "nightly"], None);
     let tags = |rows: Vec<Image>| rows.into_iter().map(|row| row.tag).collect::<Vec<_>>();
     assert_eq!(tags(images.local().await.unwrap()), ["v1.36.0", "v1.10.0", "v1.9.0", "latest"]);
-    assert_eq!(tags(images.remote().await.unwrap()), ["v1.37.0", "nightly"]);
+    assert_eq!(tags(images.remote().await.unwrap().0), ["v1.37.0", "nightly"]);
 }
 
 #[test]

@@ -5,15 +5,17 @@
 
 use std::path::{Path, PathBuf};
 
+use futures_util::future::join_all;
 use qbo_api::message::Code;
 use qbo_bootstrap::{Contents, NodeFile, tar, user_kubeconfig};
 
 use super::context::{Context, Made};
+use crate::cluster::Found;
 use crate::driver::engine::{Engine, EngineError};
 use crate::error::Failure;
 
 /// Where a control plane keeps the cluster's [`Mark`].
-pub(super) const STATE_PATH: &str = "/kind/qbo/state";
+pub const STATE_PATH: &str = "/kind/qbo/state";
 /// Where a control plane keeps the kubeconfig for people.
 pub const USER_KUBECONFIG_PATH: &str = "/kind/qbo/kubeconfig";
 
@@ -26,6 +28,8 @@ pub enum Mark {
     Retained,
     /// It is being deleted.
     Deleting,
+    /// Of a single node: it is leaving its cluster.
+    Leaving,
 }
 
 /// The directory of kubeconfigs, `~/.qbo`.
@@ -40,14 +44,19 @@ impl Mark {
             Self::Ready => "ready",
             Self::Retained => "retained",
             Self::Deleting => "deleting",
+            Self::Leaving => "leaving",
         }
     }
 
     /// The mark a control plane bears; none where the cluster was never finished.
     pub async fn read(engine: &dyn Engine, control_plane: &str) -> Result<Option<Self>, EngineError> {
-        let text = engine.read_file(control_plane, STATE_PATH).await?.unwrap_or_default();
-        let marks = [Self::Ready, Self::Retained, Self::Deleting];
-        Ok(marks.into_iter().find(|mark| mark.as_str().as_bytes() == text))
+        Ok(engine.read_file(control_plane, STATE_PATH).await?.as_deref().and_then(Self::of))
+    }
+
+    /// The mark that a file at [`STATE_PATH`] tells of.
+    pub fn of(text: &[u8]) -> Option<Self> {
+        let marks = [Self::Ready, Self::Retained, Self::Deleting, Self::Leaving];
+        marks.into_iter().find(|mark| mark.as_str().as_bytes() == text)
     }
 
     /// Puts the mark on a control plane.
@@ -61,6 +70,14 @@ impl Mark {
             NodeFile { path: STATE_PATH.into(), mode: 0o644, contents: Contents::File(self.as_str().into()) },
         ]
     }
+}
+
+/// The mark of a whole cluster: any of its control planes may bear it, those aside that are leaving it.
+pub async fn cluster_mark(engine: &dyn Engine, cluster: &Found) -> Result<Option<Mark>, EngineError> {
+    let marks = join_all(cluster.control_planes().map(|node| Mark::read(engine, &node.container.id))).await;
+    let marks: Vec<Option<Mark>> = marks.into_iter().collect::<Result<_, _>>()?;
+    let order = [Mark::Deleting, Mark::Retained, Mark::Ready];
+    Ok(order.into_iter().find(|mark| marks.contains(&Some(*mark))))
 }
 
 impl Kubeconfigs {
@@ -111,14 +128,26 @@ impl Kubeconfigs {
 pub(super) async fn finish(context: &Context, made: &mut Made) -> Result<(), Failure> {
     let kubeconfig = user_kubeconfig(made.plan(), made.pki());
     context.kubeconfigs.write(&context.identity.name, kubeconfig.clone()).await?;
-    let mut files = Mark::Ready.files();
-    files.push(NodeFile {
-        path: USER_KUBECONFIG_PATH.into(),
-        mode: 0o600,
-        contents: Contents::File(kubeconfig.into_bytes()),
-    });
+    let files = complete_files(kubeconfig);
     context.checkpoint()?;
-    Ok(context.engine.put_archive(made.control_plane(), tar(&files)).await?)
+    // Each of several, for any may be gone one day.
+    for container in &made.control_planes {
+        context.engine.put_archive(container, tar(&files)).await?;
+    }
+    context.live.marked(&context.identity, Mark::Ready);
+    Ok(())
+}
+
+/// What a control plane of a complete cluster bears.
+pub(super) fn complete_files(kubeconfig: String) -> Vec<NodeFile> {
+    let mut files = Mark::Ready.files();
+    files.push(kubeconfig_file(kubeconfig));
+    files
+}
+
+/// The kubeconfig for people, as a control plane keeps it.
+pub(super) fn kubeconfig_file(kubeconfig: String) -> NodeFile {
+    NodeFile { path: USER_KUBECONFIG_PATH.into(), mode: 0o600, contents: Contents::File(kubeconfig.into_bytes()) }
 }
 
 /// Takes back what [`finish`] did. The mark goes first: an undo that is interrupted leaves nothing that looks complete.
@@ -127,10 +156,14 @@ pub(super) async fn undo(context: &Context, made: &Made) -> Result<(), Failure> 
     context.kubeconfigs.remove(&context.identity.name).await.and(marked)
 }
 
-/// Marks an unfinished cluster, where it has a control plane to bear the mark.
+/// Marks an unfinished cluster, where it has control planes to bear the mark.
 pub(super) async fn mark(context: &Context, made: &Made, mark: Mark) -> Result<(), Failure> {
-    match &made.control_plane {
-        Some(control_plane) => Ok(mark.write(&*context.engine, control_plane).await?),
-        None => Err(Failure::new(Code::NOT_FOUND, "no control plane was made", "")),
+    if made.control_planes.is_empty() {
+        return Err(Failure::new(Code::NOT_FOUND, "no control plane was made", ""));
     }
+    for container in &made.control_planes {
+        mark.write(&*context.engine, container).await?;
+    }
+    context.live.marked(&context.identity, mark);
+    Ok(())
 }

@@ -69,6 +69,7 @@ async fn what_others_did_is_left_alone() {
         network: "other".into(),
         address: [198, 19, 0, 2].into(),
         labels: crate::driver::engine::Labels::new(),
+        extras: crate::driver::engine::Extras::default(),
         environment: Vec::new(),
     });
     let before = cloud.everything();

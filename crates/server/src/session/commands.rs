@@ -9,11 +9,14 @@ use qbo_api::command::Command;
 use qbo_api::message::{Code, Subcommand, Verb};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+use uuid::Uuid;
 
 use super::request::Refused;
-use crate::access::{Permitted, User, permit};
+use crate::access::{Permitted, permit};
 use crate::error::Failure;
 use crate::executor::Executor;
+use crate::metrics;
 use crate::mirror::Mirrors;
 use crate::operations::{Operations, Running};
 use crate::report::{Origin, Reporter};
@@ -34,12 +37,14 @@ impl Commands {
         Self { executor, mirrors, operations, tasks, thread }
     }
 
-    /// Starts a command; it is echoed or refused when this returns, and goes on by itself.
-    pub(super) fn start(&self, user: &User, origin: Origin, command: Command) {
+    /// Starts a command; it is echoed or refused when this returns, and goes on by itself. Tells its id and its task.
+    pub(super) fn start(&self, origin: Origin, command: Command) -> (Uuid, i64) {
         // From here on a stop waits for this command; once one began, `begin` refuses.
         let task = self.tasks.token();
+        let user = origin.user.clone();
         let reporter = self.reporter(origin, command.kind(), &command.to_string());
-        let begun = permit(user, command).and_then(|permitted| {
+        let started = (reporter.command_id(), reporter.thread_id());
+        let begun = permit(&user, command).and_then(|permitted| {
             let running = self.operations.begin(&permitted, reporter.command_id())?;
             Ok((permitted, running))
         });
@@ -54,6 +59,18 @@ impl Commands {
             }
             Err(failure) => reporter.failed(&failure),
         }
+        started
+    }
+
+    /// Tells of a command that the connection itself has done.
+    pub(super) fn conclude(&self, origin: Origin, command: &Command, outcome: Result<(), Failure>) -> (Uuid, i64) {
+        let reporter = self.reporter(origin, command.kind(), &command.to_string());
+        reporter.accepted();
+        match outcome {
+            Ok(()) => reporter.done(),
+            Err(failure) => reporter.failed(&failure),
+        }
+        (reporter.command_id(), reporter.thread_id())
     }
 
     /// Answers what is no command.
@@ -85,21 +102,28 @@ impl Commands {
 /// Runs a command to its final message, also where the executor panics.
 async fn conduct(executor: Arc<dyn Executor>, permitted: Permitted, reporter: Reporter, running: Running) {
     let (command, user) = (reporter.command_line().to_owned(), reporter.user().to_owned());
-    tracing::info!(id = %reporter.command_id(), user, command, "started");
-    let outcome = tokio::spawn(executor.execute(permitted, reporter.clone(), running)).await;
+    let span = tracing::info_span!("command", id = %reporter.command_id(), user, command);
+    let kind = permitted.command().kind();
+    tracing::info!(parent: &span, "started");
+    let outcome = tokio::spawn(executor.execute(permitted, reporter.clone(), running).instrument(span.clone())).await;
+    let code = outcome
+        .as_ref()
+        .map_or(Code::INTERNAL, |outcome| outcome.as_ref().err().map_or(Code::OK, |failure| failure.code));
+    metrics::ended(kind, code, reporter.elapsed());
+    let _entered = span.entered();
     let seconds = reporter.elapsed().as_secs_f64();
     let failure = match outcome {
         Ok(Ok(())) => {
-            tracing::info!(id = %reporter.command_id(), seconds, "done");
+            tracing::info!(seconds, "done");
             return reporter.done();
         }
         Ok(Err(failure)) => {
-            tracing::warn!(id = %reporter.command_id(), seconds, code = failure.code.0, "failed: {failure}");
+            tracing::warn!(seconds, code = failure.code.0, "failed: {failure}");
             failure
         }
         Err(error) => {
             let panic = error.try_into_panic().map_or_else(|error| error.to_string(), |panic| panic_text(&*panic));
-            tracing::error!(id = %reporter.command_id(), user, command, panic, "a command panicked");
+            tracing::error!(panic, "a command panicked");
             let problem = "the server failed while it ran this: a defect of qbo";
             Failure::new(Code::INTERNAL, problem, "its log tells where; what the command made may be left")
         }

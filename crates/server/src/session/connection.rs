@@ -7,26 +7,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use futures_util::SinkExt;
+use jiff::Timestamp;
+use qbo_api::command::{Command, Mirrors};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite;
+use uuid::Uuid;
 
 use super::Session;
 use super::request::{self, Refused};
-use crate::access::User;
 use crate::error::Failure;
-use crate::mirror::Feed;
+use crate::live::ClientInfo;
+use crate::mirror::{Feed, RoomError};
 use crate::report::Origin;
 
 /// How long the other side may take to agree to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
+/// Messages sent in one go, before it is seen whether the client has something to say.
+const BATCH: usize = 64;
+
 /// A client that is connected.
 pub(super) struct Connection {
     session: Arc<Session>,
-    user: User,
     origin: Origin,
     feed: Feed,
+    client: ClientInfo,
     /// Given back when the connection is gone.
     place: OwnedSemaphorePermit,
 }
@@ -50,15 +57,24 @@ enum End {
 
 impl Connection {
     /// A connection about to be; its feed is in the user's own mirror from now on.
-    pub(super) fn new(session: Arc<Session>, user: User, origin: Origin, place: OwnedSemaphorePermit) -> Self {
-        let mut feed = session.mirrors.feed();
-        feed.join(origin.mirror).expect("a new feed is in no room");
-        Self { session, user, origin, feed, place }
+    pub(super) fn new(session: Arc<Session>, origin: Origin, agent: String, place: OwnedSemaphorePermit) -> Self {
+        let feed = session.live.mirrors().feed(&origin.user);
+        let client = ClientInfo {
+            user: origin.user.clone(),
+            wsi: origin.wsi.clone(),
+            address: origin.peer.clone(),
+            agent,
+            mirrors: feed.mirrors(),
+            since: Timestamp::now(),
+            command: None,
+        };
+        Self { session, origin, feed, client, place }
     }
 
     /// Talks with the client until one of both ends it.
     pub(super) async fn serve(mut self, mut socket: WebSocket) {
         tracing::debug!(peer = self.origin.peer, wsi = self.origin.wsi, "connected");
+        self.session.live.client_seen(self.client.clone());
         let end = match self.talk(&mut socket).await {
             Ok(never) => match never {},
             Err(end) => end,
@@ -66,28 +82,33 @@ impl Connection {
         // What was said before the end is still sent, the answer to a frame that cannot be read above all.
         if matches!(end, End::Stopping | End::TooLarge | End::NotText) {
             while let Some(text) = self.feed.waiting() {
-                if self.send(&mut socket, text_frame(&text)).await.is_err() {
+                if self.send(&mut socket, Message::Text(text)).await.is_err() {
                     break;
                 }
             }
         }
         tracing::debug!(peer = self.origin.peer, wsi = self.origin.wsi, ?end, "disconnected");
+        self.session.live.client_gone(&self.origin.wsi);
         close(socket, end).await;
         drop(self.place);
     }
 
     async fn talk(&mut self, socket: &mut WebSocket) -> Result<std::convert::Infallible, End> {
         let limits = self.session.limits.clone();
-        let closing = self.session.closing.clone();
+        let session = Arc::clone(&self.session);
+        let mut closing = std::pin::pin!(session.closing.cancelled());
         let mut heard = Instant::now();
         let mut ping = interval_at(heard + limits.ping, limits.ping);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = closing.cancelled() => return Err(End::Stopping),
+                () = &mut closing => return Err(End::Stopping),
                 text = self.feed.next() => {
-                    let text = text.map_err(|_| End::Slow)?;
-                    self.send(socket, text_frame(&text)).await?;
+                    match text {
+                        Ok(text) => self.send_all(socket, text).await?,
+                        // What it missed it is told at once, as it is now.
+                        Err(_) => self.session.live.resume(&self.feed, &self.origin.user),
+                    }
                 }
                 frame = socket.recv() => {
                     heard = Instant::now();
@@ -119,17 +140,65 @@ impl Connection {
     }
 
     fn start(&mut self, asked: request::Asked) {
-        let mirror = asked.mirror.unwrap_or(self.origin.mirror);
-        match self.feed.join(mirror) {
-            Ok(()) => {
-                let origin = Origin { mirror, ..self.origin.clone() };
-                self.session.commands.start(&self.user, origin, asked.command);
+        // Who follows a mirror asks in it, and so is told which it is.
+        let followed = self.followed(&asked.command).first().copied();
+        let mirror = asked.mirror.or(followed).unwrap_or(self.origin.mirror);
+        if let Err(error) = self.feed.join(mirror) {
+            let failure = Failure::from(error);
+            return self.refuse(&Refused { line: asked.command.to_string(), mirror: None, failure });
+        }
+        let origin = Origin { mirror, ..self.origin.clone() };
+        let line = asked.command.to_string();
+        let (id, thread) = match self.enter_and_leave(&asked.command) {
+            Some(outcome) => self.session.commands.conclude(origin, &asked.command, outcome.map_err(Failure::from)),
+            None => self.session.commands.start(origin, asked.command),
+        };
+        self.client.mirrors = self.feed.mirrors();
+        self.client.command = Some((line, id, thread));
+        self.session.live.client_seen(self.client.clone());
+    }
+
+    /// What a command does to the connection it came over; none where that is not all it does.
+    fn enter_and_leave(&mut self, command: &Command) -> Option<Result<(), RoomError>> {
+        match command {
+            Command::JoinMirror(Mirrors { mirrors }) => Some(self.join(mirrors)),
+            Command::LeaveMirror(Mirrors { mirrors }) => {
+                // All or none: who is not in one of them has mistaken it.
+                let missing = mirrors.iter().find(|mirror| !self.feed.mirrors().contains(mirror));
+                Some(match missing {
+                    Some(mirror) => Err(RoomError::NotIn(*mirror)),
+                    None => mirrors.iter().try_for_each(|mirror| self.feed.leave(*mirror)),
+                })
             }
-            Err(error) => {
-                let failure = Failure::from(error);
-                self.refuse(&Refused { line: asked.command.to_string(), mirror: None, failure });
+            Command::GetClients(get) if get.watch => {
+                self.feed.want_clients();
+                None
+            }
+            Command::GetUsage(get) if get.watch => {
+                self.feed.want_usage();
+                self.join(&self.followed(command)).err().map(Err)
+            }
+            command => self.join(&self.followed(command)).err().map(Err),
+        }
+    }
+
+    /// Joins all of them or none.
+    fn join(&mut self, mirrors: &[Uuid]) -> Result<(), RoomError> {
+        let before = self.feed.mirrors();
+        let joined = mirrors.iter().try_for_each(|mirror| self.feed.join(*mirror));
+        if joined.is_err() {
+            for mirror in mirrors.iter().filter(|mirror| !before.contains(mirror)) {
+                // The one that was refused, and those after it, were not entered.
+                let _ = self.feed.leave(*mirror);
             }
         }
+        joined
+    }
+
+    /// The mirrors that a watch names; others of its references name objects.
+    fn followed(&self, command: &Command) -> Vec<Uuid> {
+        let mirrors = self.session.live.mirrors();
+        command.watched().into_iter().filter_map(|name| mirrors.named(&self.origin.user, name)).collect()
     }
 
     /// Answers what is no command, in the mirror it was meant for if the client is there.
@@ -153,6 +222,23 @@ impl Connection {
         }
     }
 
+    /// Sends a message and those that wait behind it, in as few packets as they fit into.
+    async fn send_all(&mut self, socket: &mut WebSocket, first: Utf8Bytes) -> Result<(), End> {
+        let send = async {
+            socket.feed(Message::Text(first)).await?;
+            for _ in 1..BATCH {
+                let Some(text) = self.feed.waiting() else { break };
+                socket.feed(Message::Text(text)).await?;
+            }
+            socket.flush().await
+        };
+        match timeout(self.session.limits.send, send).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::Slow),
+        }
+    }
+
     async fn send(&self, socket: &mut WebSocket, frame: Message) -> Result<(), End> {
         match timeout(self.session.limits.send, socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
@@ -160,10 +246,6 @@ impl Connection {
             Err(_) => Err(End::Slow),
         }
     }
-}
-
-fn text_frame(text: &str) -> Message {
-    Message::Text(text.into())
 }
 
 /// Says goodbye. What the client sent meanwhile is read away: to close a socket with unread data in it resets the

@@ -56,6 +56,11 @@ pub(super) fn read(frame: &str) -> Result<Asked, Refused> {
         mirror,
         failure: error.into(),
     })?;
+    let command = command.with_file(request.file.as_deref()).map_err(|error| Refused {
+        line: excerpt(&request.cmd),
+        mirror,
+        failure: error.into(),
+    })?;
     Ok(Asked { mirror, command })
 }
 

@@ -1,27 +1,44 @@
 //! An engine in memory. Names and addresses are as unique, and absent things as absent, as Docker has them.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io::Read;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use ipnet::Ipv4Net;
-use tokio::sync::Notify;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use ipnet::{Ipv4Net, Ipv6Net};
+use qbo_api::image::ImageReference;
+use qbo_api::settings::PortMapping;
+use qbo_bootstrap::Resources;
+use tokio::sync::{Notify, broadcast};
 
 use crate::cluster::LABEL_PROBE;
 use crate::kubeadm::STATIC_POD_FILES;
 
+use super::held::{FakeContainer, FakeImage, Held, id, refused, unpack};
+use super::terminal::FakeProgram;
 use super::trouble::{Ledger, Moment, Trouble, absent};
 use crate::driver::Progress;
 use crate::driver::engine::{
-    Container, Engine, EngineError, EngineFault, EngineInfo, Executed, Labels, LocalImage, Network, NewContainer,
+    Container, Engine, EngineError, EngineEvent, EngineFault, EngineInfo, Executed, Extras, Labels, LocalImage,
+    Network, NewContainer, Observe,
 };
+use crate::driver::terminal::NewShell;
 
 /// What `kubeadm init phase addon all --print-manifest` prints, as far as anybody looks at it.
 const ADDONS: &str = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata:\n  name: kube-proxy\n---\n\
                       apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: coredns\n";
+
+/// What the host of the engine has.
+const HOST: Resources = Resources { cpu_millis: 4000, memory: 16 << 30 };
+/// What kubeadm writes for a static pod, as far as anybody looks at it.
+const STATIC_POD: &[u8] = b"kind: Pod\nspec:\n  containers:\n  - command:\n    - program\n";
+
+/// The end of what comes before the words of etcdctl.
+const ETCDCTL: &str = "/healthcheck-client.key ";
 
 /// A Docker Engine in memory, with Docker's own networks and no image.
 pub(crate) struct FakeEngine {
@@ -30,47 +47,27 @@ pub(crate) struct FakeEngine {
     /// What the next executions answer; kubeadm's usual answer where this is none.
     executed: Mutex<Option<Executed>>,
     root_directory: Mutex<String>,
+    no_ipv6: Mutex<Option<String>>,
     hung: Notify,
     carried_out: Notify,
-}
-
-/// All that an engine holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
-    /// By id.
-    pub(crate) networks: BTreeMap<String, Network>,
-    /// By id.
-    pub(crate) containers: BTreeMap<String, FakeContainer>,
-    /// Images this host holds, and those that a pull brings.
-    pub(crate) images: Vec<FakeImage>,
-    pullable: Vec<FakeImage>,
-}
-
-/// A container with what was put into it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct FakeContainer {
-    pub(crate) container: Container,
-    pub(crate) network: String,
-    pub(crate) address: Ipv4Addr,
-    pub(crate) environment: Vec<String>,
-    /// By path, those of the image included.
-    pub(crate) files: BTreeMap<String, Vec<u8>>,
-}
-
-/// An image with the files that are looked at.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct FakeImage {
-    image: LocalImage,
-    files: BTreeMap<String, Vec<u8>>,
+    cuts_archives: AtomicBool,
+    /// None: the engine has gone, and whoever listens is told so.
+    events: broadcast::Sender<Option<EngineEvent>>,
+    /// Started on terminals.
+    pub(super) programs: Mutex<Vec<FakeProgram>>,
 }
 
 impl Default for FakeEngine {
     fn default() -> Self {
-        let network = |name: &str| Network { id: id(), name: name.into(), subnets: Vec::new(), labels: Labels::new() };
+        let network = |name: &str| {
+            let (subnets, subnets_v6, labels) = (Vec::new(), Vec::new(), Labels::new());
+            Network { id: id(), name: name.into(), subnets, subnets_v6, labels }
+        };
         let networks = ["bridge", "host", "none"].map(network);
         let held = Held {
             networks: networks.into_iter().map(|network| (network.id.clone(), network)).collect(),
             containers: BTreeMap::new(),
+            etcd: BTreeMap::new(),
             images: Vec::new(),
             pullable: Vec::new(),
         };
@@ -79,8 +76,12 @@ impl Default for FakeEngine {
             ledger: Mutex::default(),
             executed: Mutex::default(),
             root_directory: Mutex::new("/".into()),
+            no_ipv6: Mutex::default(),
             hung: Notify::new(),
             carried_out: Notify::new(),
+            cuts_archives: AtomicBool::new(false),
+            events: broadcast::Sender::new(1024),
+            programs: Mutex::default(),
         }
     }
 }
@@ -109,11 +110,21 @@ impl FakeEngine {
     /// The engine does not answer any more.
     pub(crate) fn vanish(&self) {
         self.ledger.lock().unwrap().gone = true;
+        let _ = self.events.send(None);
     }
 
     /// The engine answers again.
     pub(crate) fn revive(&self) {
         self.ledger.lock().unwrap().gone = false;
+    }
+
+    /// From now on archives of images end in the middle, or do not any more.
+    pub(crate) fn cut_archives(&self, cut: bool) {
+        self.cuts_archives.store(cut, Ordering::Relaxed);
+    }
+
+    pub(super) fn cuts_archives(&self) -> bool {
+        self.cuts_archives.load(Ordering::Relaxed)
     }
 
     /// Waits until a call hangs.
@@ -129,10 +140,7 @@ impl FakeEngine {
     /// Carries out what is late.
     pub(crate) fn catch_up(&self) {
         let late = std::mem::take(&mut self.ledger.lock().unwrap().late);
-        let mut held = self.lock();
-        for effect in late {
-            effect(&mut held);
-        }
+        self.change(|held| late.into_iter().for_each(|effect| effect(held)));
     }
 
     /// From now on every program ends like this.
@@ -145,14 +153,19 @@ impl FakeEngine {
         *self.root_directory.lock().unwrap() = directory.into();
     }
 
+    /// From now on containers cannot have IPv6.
+    pub(crate) fn refuse_ipv6(&self, why: &str) {
+        *self.no_ipv6.lock().unwrap() = Some(why.into());
+    }
+
     /// Gives this host an image.
     pub(crate) fn hold_image(&self, image: FakeImage) {
-        self.lock().hold_image(image);
+        self.change(|held| held.hold_image(image));
     }
 
     /// Takes all images from this host.
     pub(crate) fn drop_images(&self) {
-        self.lock().images.clear();
+        self.change(|held| held.images.clear());
     }
 
     /// Gives the registry an image.
@@ -162,25 +175,50 @@ impl FakeEngine {
 
     /// Makes a container behind everybody's back, as `docker run` does.
     pub(crate) fn hold_container(&self, new: &NewContainer) -> String {
-        let mut held = self.lock();
-        let id = held.create_container(new).unwrap();
-        held.container(&id).unwrap().container.running = true;
-        id
+        self.change(|held| {
+            let id = held.create_container(new).unwrap();
+            held.container(&id).unwrap().container.running = true;
+            id
+        })
     }
 
     /// Makes a network behind everybody's back, as `docker network create` does.
     pub(crate) fn hold_network(&self, name: &str, subnet: &str) -> String {
-        self.lock().create_network(name, subnet.parse().unwrap(), &Labels::new()).unwrap()
+        self.change(|held| held.create_network(name, subnet.parse().unwrap(), None, &Labels::new()).unwrap())
     }
 
     /// Removes a container behind everybody's back, as `docker rm -f` does.
     pub(crate) fn drop_container(&self, id: &str) {
-        assert!(self.lock().containers.remove(id).is_some(), "there is no container {id}");
+        assert!(self.change(|held| held.containers.remove(id)).is_some(), "there is no container {id}");
     }
 
     /// Stops a container behind everybody's back, as `docker stop` does.
-    pub(crate) fn stop_container(&self, id: &str) {
-        self.lock().container(id).unwrap().container.running = false;
+    pub(crate) fn halt_container(&self, id: &str) {
+        self.change(|held| held.container(id).unwrap().container.running = false);
+    }
+
+    /// Whether a container runs.
+    pub(crate) fn is_running(&self, id: &str) -> bool {
+        self.lock().containers.get(id).is_some_and(|found| found.container.running)
+    }
+
+    /// Makes the container of a user's shells, and starts it.
+    pub(super) async fn make_shell(&self, shell: &NewShell) -> Result<String, EngineError> {
+        let container = NewContainer {
+            name: shell.name.clone(),
+            image: shell.image.clone(),
+            network: "bridge".into(),
+            address: Ipv4Addr::UNSPECIFIED,
+            labels: shell.labels.clone(),
+            environment: Vec::new(),
+            extras: Extras::default(),
+        };
+        let make = move |held: &mut Held| {
+            let id = held.create_container(&container)?;
+            held.container(&id)?.container.running = true;
+            Ok(id)
+        };
+        self.call("create_shell", &shell.name, make).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -188,7 +226,7 @@ impl FakeEngine {
     }
 
     /// Makes a call: to let others in between, it takes a turn before it is carried out and one before it is answered.
-    async fn call<T: Send + 'static>(
+    pub(super) async fn call<T: Send + 'static>(
         &self,
         operation: &'static str,
         subject: &str,
@@ -226,7 +264,33 @@ impl FakeEngine {
     }
 
     fn carry_out<T>(&self, effect: impl FnOnce(&mut Held) -> Result<T, EngineFault>) -> Result<T, EngineFault> {
-        effect(&mut self.lock())
+        self.change(effect)
+    }
+
+    /// Looks at something without a turn in the ledger: who follows the engine looks when it likes, and tests count calls.
+    fn look<T>(&self, look: impl FnOnce(&Held) -> T) -> Result<T, EngineError> {
+        if self.ledger.lock().unwrap().gone {
+            return Err(EngineError { operation: "look", subject: String::new(), cause: absent() });
+        }
+        Ok(look(&self.lock()))
+    }
+
+    /// Changes something and tells whoever listens what changed.
+    fn change<T>(&self, effect: impl FnOnce(&mut Held) -> T) -> T {
+        let mut held = self.lock();
+        let before = held.clone();
+        let outcome = effect(&mut held);
+        let differs = |id: &&String| before.containers.get(*id) != held.containers.get(*id);
+        let containers = before.containers.keys().chain(held.containers.keys()).filter(differs);
+        let networks = before.networks.keys().chain(held.networks.keys());
+        let networks = networks.filter(|id| before.networks.get(*id) != held.networks.get(*id));
+        let events = containers.cloned().map(EngineEvent::Container).chain(networks.cloned().map(EngineEvent::Network));
+        let images = (before.images != held.images).then_some(EngineEvent::Image);
+        for event in events.chain(images) {
+            // Nobody listens: nobody is told.
+            let _ = self.events.send(Some(event));
+        }
+        outcome
     }
 
     fn carry_out_at<T>(
@@ -246,7 +310,7 @@ impl FakeEngine {
 impl Engine for FakeEngine {
     async fn info(&self) -> Result<EngineInfo, EngineError> {
         let root_directory = self.root_directory.lock().unwrap().clone();
-        let info = EngineInfo { version: "20.10.24".into(), api_version: "1.41".into(), root_directory };
+        let info = EngineInfo { version: "20.10.24".into(), api_version: "1.41".into(), root_directory, host: HOST };
         self.call("info", "", |_| Ok(info)).await
     }
 
@@ -254,9 +318,34 @@ impl Engine for FakeEngine {
         self.call("networks", "", |held| Ok(held.networks.values().cloned().collect())).await
     }
 
-    async fn create_network(&self, name: &str, subnet: Ipv4Net, labels: &Labels) -> Result<String, EngineError> {
+    async fn create_network(
+        &self,
+        name: &str,
+        subnet: Ipv4Net,
+        subnet_v6: Option<Ipv6Net>,
+        labels: &Labels,
+    ) -> Result<String, EngineError> {
         let (owned, labels) = (name.to_owned(), labels.clone());
-        self.call("create_network", name, move |held| held.create_network(&owned, subnet, &labels)).await
+        self.call("create_network", name, move |held| held.create_network(&owned, subnet, subnet_v6, &labels)).await
+    }
+
+    async fn create_port(
+        &self,
+        container: &NewContainer,
+        port: &PortMapping,
+        target: Ipv4Addr,
+    ) -> Result<String, EngineError> {
+        let (owned, port) = (container.clone(), *port);
+        self.call("create_port", &container.name, move |held| {
+            let id = held.create_container(&owned)?;
+            held.container(&id)?.port = Some((port, target));
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn refuses_ipv6(&self) -> Option<String> {
+        self.no_ipv6.lock().unwrap().clone()
     }
 
     async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
@@ -278,6 +367,11 @@ impl Engine for FakeEngine {
         self.call("create_container", &container.name, move |held| held.create_container(&owned)).await
     }
 
+    async fn create_balancer(&self, container: &NewContainer, _program: &str) -> Result<String, EngineError> {
+        let owned = container.clone();
+        self.call("create_balancer", &container.name, move |held| held.create_container(&owned)).await
+    }
+
     async fn create_probe(&self, name: &str, image: &str) -> Result<String, EngineError> {
         let probe = NewContainer {
             name: name.into(),
@@ -286,6 +380,7 @@ impl Engine for FakeEngine {
             address: Ipv4Addr::UNSPECIFIED,
             labels: Labels::from([(LABEL_PROBE.into(), String::new())]),
             environment: Vec::new(),
+            extras: Extras::default(),
         };
         self.call("create_probe", name, move |held| held.create_container(&probe)).await
     }
@@ -313,6 +408,20 @@ impl Engine for FakeEngine {
         self.call("start_container", container, move |held| held.start_container(&owned)).await
     }
 
+    async fn resume_container(&self, container: &str) -> Result<(), EngineError> {
+        let owned = container.to_owned();
+        self.call("resume_container", container, move |held| held.start_container(&owned)).await
+    }
+
+    async fn stop_container(&self, container: &str, _grace: Duration) -> Result<(), EngineError> {
+        let owned = container.to_owned();
+        self.call("stop_container", container, move |held| {
+            held.container(&owned)?.container.running = false;
+            Ok(())
+        })
+        .await
+    }
+
     async fn remove_container(&self, container: &str) -> Result<(), EngineError> {
         let owned = container.to_owned();
         self.call("remove_container", container, move |held| {
@@ -335,9 +444,13 @@ impl Engine for FakeEngine {
             }
             if executed.code == 0 && command.contains("init phase control-plane") {
                 let pods = STATIC_POD_FILES.map(|name| format!("/etc/kubernetes/manifests/{name}"));
-                found.files.extend(pods.map(|path| (path, b"kind: Pod\n".to_vec())));
+                found.files.extend(pods.map(|path| (path, STATIC_POD.to_vec())));
             }
-            Ok(executed)
+            if let Some(words) = command.split(ETCDCTL).nth(1) {
+                let words: Vec<&str> = words.split(' ').collect();
+                return Ok(held.etcdctl(&owned, &words));
+            }
+            Ok(found.runtime_answer(&command).unwrap_or(executed))
         };
         self.call("execute", &subject, run).await
     }
@@ -353,7 +466,10 @@ impl Engine for FakeEngine {
     }
 
     async fn images(&self) -> Result<Vec<LocalImage>, EngineError> {
-        self.call("images", "", |held| Ok(held.images.iter().map(|image| image.image.clone()).collect())).await
+        let named = |image: &&FakeImage| !image.image.names.is_empty();
+        let list =
+            move |held: &mut Held| Ok(held.images.iter().filter(named).map(|image| image.image.clone()).collect());
+        self.call("images", "", list).await
     }
 
     async fn pull(&self, name: &str, progress: Progress<'_>) -> Result<(), EngineError> {
@@ -361,177 +477,57 @@ impl Engine for FakeEngine {
         let owned = name.to_owned();
         self.call("pull", name, move |held| held.pull(&owned)).await
     }
-}
 
-impl Held {
-    fn create_network(&mut self, name: &str, subnet: Ipv4Net, labels: &Labels) -> Result<String, EngineFault> {
-        if self.networks.values().any(|network| network.name == name) {
-            return Err(EngineFault::NameTaken(format!("network with name {name} already exists")));
-        }
-        let overlaps = |other: &Ipv4Net| other.contains(&subnet) || subnet.contains(other);
-        if self.networks.values().flat_map(|network| &network.subnets).any(overlaps) {
-            return Err(EngineFault::SubnetTaken("Pool overlaps with other one on this address space".into()));
-        }
-        let network = Network { id: id(), name: name.into(), subnets: vec![subnet], labels: labels.clone() };
-        let id = network.id.clone();
-        self.networks.insert(id.clone(), network);
-        Ok(id)
+    async fn tag_image(&self, id: &str, name: &ImageReference) -> Result<(), EngineError> {
+        let (id, name) = (id.to_owned(), name.engine_name());
+        let subject = name.clone();
+        self.call("tag_image", &subject, move |held| held.tag_image(&id, &name)).await
     }
 
-    fn remove_network(&mut self, id: &str) -> Result<(), EngineFault> {
-        let Some(name) = self.networks.get(id).map(|network| network.name.clone()) else { return Ok(()) };
-        if self.containers.values().any(|container| container.network == name && container.container.running) {
-            return Err(refused(403, format!("error while removing network: network {name} has active endpoints")));
-        }
-        self.networks.remove(id);
-        Ok(())
-    }
-
-    fn create_container(&mut self, new: &NewContainer) -> Result<String, EngineFault> {
-        let NewContainer { name, image, .. } = new;
-        if self.containers.values().any(|container| container.container.name == *name) {
-            let message = format!("Conflict. The container name \"/{name}\" is already in use");
-            return Err(EngineFault::NameTaken(message));
-        }
-        let no_image = || EngineFault::NotFound(format!("No such image: {image}"));
-        let image = self.image(image).ok_or_else(no_image)?;
-        let container = Container {
-            id: id(),
-            name: name.clone(),
-            image: new.image.clone(),
-            running: false,
-            labels: new.labels.clone(),
-        };
-        let id = container.id.clone();
-        let container = FakeContainer {
-            container,
-            network: new.network.clone(),
-            address: new.address,
-            environment: new.environment.clone(),
-            files: image.files.clone(),
-        };
-        self.containers.insert(id.clone(), container);
-        Ok(id)
-    }
-
-    /// Only at start Docker joins a container to its network.
-    fn start_container(&mut self, id: &str) -> Result<(), EngineFault> {
-        let (network, address) = self.container(id).map(|container| (container.network.clone(), container.address))?;
-        if !self.networks.values().any(|found| found.name == network) {
-            return Err(EngineFault::NotFound(format!("network {network} not found")));
-        }
-        let mut running = self.containers.values().filter(|container| container.container.running);
-        let is_taken = |other: &FakeContainer| other.network == network && other.address == address;
-        if !address.is_unspecified() && running.any(is_taken) {
-            return Err(refused(403, "Address already in use".into()));
-        }
-        self.container(id)?.container.running = true;
-        Ok(())
-    }
-
-    fn pull(&mut self, name: &str) -> Result<(), EngineFault> {
-        let offered = self.pullable.iter().find(|image| image.image.names.iter().any(|known| known == name)).cloned();
-        let refused = || {
-            let repository = name.split(':').next().unwrap_or_default();
-            EngineFault::PullRefused(format!("pull access denied for {repository}, repository does not exist"))
-        };
-        self.hold_image(offered.ok_or_else(refused)?);
-        Ok(())
-    }
-
-    fn hold_image(&mut self, image: FakeImage) {
-        self.images.retain(|held| held.image.names != image.image.names);
-        self.images.push(image);
-    }
-
-    /// By id or name, as Docker takes them.
-    fn container(&mut self, key: &str) -> Result<&mut FakeContainer, EngineFault> {
-        let missing = || EngineFault::NotFound(format!("No such container: {key}"));
-        let found = self.containers.iter_mut().find(|(id, found)| *id == key || found.container.name == key);
-        found.map(|(_, found)| found).ok_or_else(missing)
-    }
-
-    fn image(&self, name: &str) -> Option<&FakeImage> {
-        self.images.iter().find(|image| image.image.names.iter().any(|known| known == name))
+    async fn remove_image(&self, name: &str) -> Result<(), EngineError> {
+        let owned = name.to_owned();
+        self.call("remove_image", name, move |held| held.remove_image(&owned)).await
     }
 }
 
-impl FakeImage {
-    /// A node image of this Kubernetes version, as kind's.
-    pub(crate) fn node(name: &str, version: &str) -> Self {
-        Self::other(name)
-            .with_file("/kind/version", version)
-            .with_file(
-                "/kind/manifests/default-cni.yaml",
-                "apiVersion: apps/v1\nkind: DaemonSet\nmetadata:\n  name: kindnet\n",
-            )
-            .with_file(
-                "/kind/manifests/default-storage.yaml",
-                "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata:\n  name: standard\n",
-            )
+#[async_trait]
+impl Observe for FakeEngine {
+    fn events(&self) -> BoxStream<'static, Result<EngineEvent, EngineError>> {
+        let failed = || EngineError { operation: "events", subject: String::new(), cause: absent() };
+        let gone = self.ledger.lock().unwrap().gone;
+        let receiver = (!gone).then(|| self.events.subscribe());
+        stream::unfold(receiver, move |receiver| async move {
+            let Some(mut receiver) = receiver else { return Some((Err(failed()), None)) };
+            match receiver.recv().await {
+                Ok(Some(event)) => Some((Ok(event), Some(receiver))),
+                Ok(None) | Err(_) => Some((Err(failed()), None)),
+            }
+        })
+        .boxed()
     }
 
-    /// An image of something else.
-    pub(crate) fn other(name: &str) -> Self {
-        let image = LocalImage { id: id(), names: vec![name.into()], labels: Labels::new() };
-        Self { image, files: BTreeMap::new() }
+    async fn containers(&self, label: &str) -> Result<Vec<Container>, EngineError> {
+        let labelled = |found: &&FakeContainer| found.container.labels.contains_key(label);
+        self.look(|held| held.containers.values().filter(labelled).map(|found| found.container.clone()).collect())
     }
 
-    /// The same with a file.
-    pub(crate) fn with_file(mut self, path: &str, text: &str) -> Self {
-        self.files.insert(path.into(), text.into());
-        self
+    async fn networks(&self) -> Result<Vec<Network>, EngineError> {
+        self.look(|held| held.networks.values().filter(|network| !network.labels.is_empty()).cloned().collect())
     }
 
-    /// The same without a file.
-    pub(crate) fn without_file(mut self, path: &str) -> Self {
-        self.files.remove(path);
-        self
+    async fn images(&self) -> Result<Vec<LocalImage>, EngineError> {
+        self.look(|held| held.images.iter().map(|image| image.image.clone()).collect())
     }
 
-    /// The same with a label.
-    pub(crate) fn with_label(mut self, name: &str, value: &str) -> Self {
-        self.image.labels.insert(name.into(), value.into());
-        self
+    async fn container(&self, id: &str) -> Result<Option<Container>, EngineError> {
+        self.look(|held| held.containers.get(id).map(|found| found.container.clone()))
     }
-}
 
-/// Without the contents of its files.
-impl fmt::Debug for FakeContainer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Container { name, running, .. } = &self.container;
-        let state = if *running { "running" } else { "created" };
-        write!(formatter, "{name} ({state}, {} files)", self.files.len())
+    async fn network(&self, id: &str) -> Result<Option<Network>, EngineError> {
+        self.look(|held| held.networks.get(id).cloned())
     }
-}
 
-impl fmt::Debug for FakeImage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.image.names.join(", "))
+    async fn file(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        self.look(|held| held.containers.get(container).and_then(|found| found.files.get(path).cloned()))
     }
-}
-
-fn refused(status: u16, message: String) -> EngineFault {
-    EngineFault::Refused { status, message }
-}
-
-/// 64 hex digits, as Docker's ids.
-fn id() -> String {
-    let half = || uuid::Uuid::new_v4().simple();
-    format!("{}{}", half(), half())
-}
-
-/// The regular files of a tar archive, by absolute path.
-fn unpack(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(archive).entries().unwrap() {
-        let mut entry = entry.unwrap();
-        if entry.header().entry_type().is_file() {
-            let path = format!("/{}", entry.path().unwrap().display());
-            let mut contents = Vec::new();
-            entry.read_to_end(&mut contents).unwrap();
-            files.insert(path, contents);
-        }
-    }
-    files
 }

@@ -4,11 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 use crate::driver::Progress;
-use crate::driver::kubernetes::{ApiServer, Kubernetes, KubernetesError, NodeStatus};
+use crate::driver::kubernetes::{
+    ApiServer, Kubernetes, KubernetesError, NodeStatus, Observation, PodStatus, Seen, ServiceStatus,
+};
 
 /// What is asked of a cluster, in the order in which an add does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,7 +22,16 @@ pub(crate) enum Stage {
     Apply,
     Ready,
     Dns,
-    Nodes,
+    /// Holding elections.
+    Election,
+    /// Having pods leave.
+    Drain,
+    /// Removing a Node.
+    Remove,
+    /// Being asked for objects.
+    Get,
+    /// Being watched, and asked for a sign of life.
+    Watch,
 }
 
 /// How a stage goes.
@@ -34,14 +47,28 @@ pub(crate) struct FakeKubernetes {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
     manners: Mutex<HashMap<Stage, Manner>>,
     /// Objects applied so far, as `kind name`.
     applied: Mutex<Vec<String>>,
     /// Nodes by name, with whether they are Ready.
     nodes: Mutex<HashMap<String, bool>>,
+    pods: Mutex<Vec<PodStatus>>,
     hung: Notify,
+    observations: broadcast::Sender<Observation>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            manners: Mutex::default(),
+            applied: Mutex::default(),
+            nodes: Mutex::default(),
+            pods: Mutex::default(),
+            hung: Notify::new(),
+            observations: broadcast::Sender::new(1024),
+        }
+    }
 }
 
 struct FakeApiServer {
@@ -52,6 +79,22 @@ impl FakeKubernetes {
     /// From now on a stage goes like this.
     pub(crate) fn go(&self, stage: Stage, manner: Manner) {
         self.shared.manners.lock().unwrap().insert(stage, manner);
+        if (stage, manner) == (Stage::Watch, Manner::Fails) {
+            self.shared.tell(Observation::Trouble("connection reset by peer".into()));
+        }
+    }
+
+    /// From now on a stage goes well again.
+    pub(crate) fn recover(&self, stage: Stage) {
+        self.shared.manners.lock().unwrap().remove(&stage);
+    }
+
+    /// A pod is as this tells.
+    pub(crate) fn put_pod(&self, pod: PodStatus) {
+        let mut pods = self.shared.pods.lock().unwrap();
+        pods.retain(|known| known.uid != pod.uid);
+        pods.push(pod.clone());
+        self.shared.tell(Observation::Pod(Seen::Put(pod)));
     }
 
     /// Waits until a stage hangs.
@@ -64,9 +107,17 @@ impl FakeKubernetes {
         self.shared.applied.lock().unwrap().clone()
     }
 
+    /// A node is Ready, if it was not.
+    pub(crate) fn ready(&self, name: &str) {
+        if self.shared.nodes.lock().unwrap().insert(name.into(), true) != Some(true) {
+            self.shared.tell(Observation::Node(Seen::Put(status(name, true))));
+        }
+    }
+
     /// A node is no longer Ready.
     pub(crate) fn unready(&self, name: &str) {
         self.shared.nodes.lock().unwrap().insert(name.into(), false);
+        self.shared.tell(Observation::Node(Seen::Put(status(name, false))));
     }
 }
 
@@ -93,15 +144,40 @@ impl ApiServer for FakeApiServer {
         Ok(())
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeStatus>, KubernetesError> {
-        self.shared.pass(Stage::Nodes).await?;
-        let status = |(name, ready): (&String, &bool)| NodeStatus {
-            name: name.clone(),
-            ready: *ready,
-            os: "Debian GNU/Linux 13 (trixie)".into(),
-            kernel: "6.12.0".into(),
-        };
-        Ok(self.shared.nodes.lock().unwrap().iter().map(status).collect())
+    async fn get(&self, path: &str) -> Result<Value, KubernetesError> {
+        self.shared.pass(Stage::Get).await?;
+        // A second page, where the first is asked for.
+        let next = if path.contains("continue=") { "" } else { "more" };
+        let env = serde_json::json!([{"name": "PASSWORD", "value": "hunter2"}]);
+        Ok(serde_json::json!({"metadata": {"continue": next}, "items": [{"path": path, "env": env}]}))
+    }
+
+    async fn remove(&self, object: &Value) -> Result<(), KubernetesError> {
+        self.shared.pass(Stage::Remove).await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let name = format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]));
+        self.shared.applied.lock().unwrap().retain(|applied| *applied != name);
+        Ok(())
+    }
+
+    async fn answers(&self) -> bool {
+        self.shared.pass(Stage::Watch).await.is_ok()
+    }
+
+    fn watch(&self) -> BoxStream<'static, Observation> {
+        let receiver = self.shared.observations.subscribe();
+        let nodes = self.shared.nodes.lock().unwrap();
+        let nodes = nodes.iter().map(|(name, ready)| Seen::Put(status(name, *ready)));
+        let nodes: Vec<_> = std::iter::once(Seen::Listing).chain(nodes).chain([Seen::Listed]).collect();
+        let pods = self.shared.pods.lock().unwrap().clone().into_iter().map(Seen::Put);
+        let pods: Vec<_> = std::iter::once(Seen::Listing).chain(pods).chain([Seen::Listed]).collect();
+        let services: [Seen<ServiceStatus>; 2] = [Seen::Listing, Seen::Listed];
+        let listed = nodes.into_iter().map(Observation::Node);
+        let listed = listed.chain(pods.into_iter().map(Observation::Pod));
+        let listed: Vec<_> = listed.chain(services.into_iter().map(Observation::Service)).collect();
+        let live =
+            stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await.ok()?, receiver)) });
+        stream::iter(listed).chain(live).boxed()
     }
 
     async fn await_nodes(&self, names: &BTreeSet<String>, ready: Progress<'_>) {
@@ -116,6 +192,29 @@ impl ApiServer for FakeApiServer {
 
     async fn await_deployment(&self, _namespace: &str, _name: &str) {
         self.shared.wait(Stage::Dns).await;
+    }
+
+    async fn await_roles(&self) {}
+
+    async fn await_lease(&self, _namespace: &str, _name: &str) {
+        self.shared.wait(Stage::Election).await;
+    }
+
+    async fn cordon(&self, _node: &str, _away: bool) -> Result<(), KubernetesError> {
+        self.shared.pass(Stage::Drain).await
+    }
+
+    async fn drain(&self, _node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError> {
+        waiting("default/web");
+        self.shared.pass(Stage::Drain).await
+    }
+
+    async fn delete_node(&self, node: &str) -> Result<(), KubernetesError> {
+        self.shared.pass(Stage::Remove).await?;
+        self.shared.nodes.lock().unwrap().remove(node);
+        self.shared.applied.lock().unwrap().retain(|name| *name != format!("Node {node}"));
+        self.shared.tell(Observation::Node(Seen::Gone(node.into())));
+        Ok(())
     }
 }
 
@@ -143,6 +242,22 @@ impl Shared {
 
     fn make_ready(&self, name: &str, ready: Progress<'_>) {
         self.nodes.lock().unwrap().insert(name.into(), true);
+        self.tell(Observation::Node(Seen::Put(status(name, true))));
         ready(name);
+    }
+
+    fn tell(&self, observation: Observation) {
+        // Nobody watches: nobody is told.
+        let _ = self.observations.send(observation);
+    }
+}
+
+fn status(name: &str, ready: bool) -> NodeStatus {
+    NodeStatus {
+        name: name.into(),
+        ready,
+        os: "Debian GNU/Linux 13 (trixie)".into(),
+        kernel: "6.12.0".into(),
+        heard: i64::MAX,
     }
 }

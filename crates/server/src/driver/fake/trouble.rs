@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::driver::engine::EngineFault;
 
-use super::engine::Held;
+use super::held::Held;
 
 /// What goes wrong with one call.
 pub(crate) enum Trouble {

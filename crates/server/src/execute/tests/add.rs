@@ -1,10 +1,11 @@
 //! Images that are added, by name or on the way to a cluster.
 
-use qbo_api::message::{Payload, StepState};
+use qbo_api::message::{Code, Payload, StepState};
 use qbo_api::model::State;
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::fake::FakeImage;
+use crate::driver::engine::EngineFault;
+use crate::driver::fake::{FakeImage, Trouble};
 use crate::execute::fixture::Cloud;
 
 #[tokio::test]
@@ -23,6 +24,60 @@ async fn an_image_of_our_own_is_built_and_any_other_is_pulled() {
             assert_eq!((steps.len(), steps[0].object.as_str(), steps[0].step.as_str()), (1, image, verb), "{state:?}");
         }
     }
+}
+
+/// What the engine holds of images: names, and ids.
+fn held(cloud: &Cloud) -> Vec<(Vec<String>, String)> {
+    let images = cloud.engine.held().images;
+    images.iter().map(|image| (image.names().to_vec(), image.id().to_owned())).collect()
+}
+
+#[tokio::test]
+async fn an_image_without_kubernetes_is_removed_again_if_it_was_pulled_for_nothing_else() {
+    let name = "localhost:5000/alex/node:v1";
+    for line in ["add image", "add cluster alex -i"] {
+        let cloud = Cloud::new();
+        let before = held(&cloud);
+        cloud.engine.offer_image(FakeImage::other(name));
+        let ended = cloud.run(&format!("{line} {name}")).await;
+        let failure = ended.outcome.as_ref().unwrap_err();
+        assert_eq!(failure.code, Code::UNPROCESSABLE);
+        assert!(failure.problem.starts_with(&format!("image '{name}' has no Kubernetes in it")), "{failure:?}");
+        assert_eq!(ended.lines(), [format!("{name} was removed from Docker again")]);
+        assert_eq!(held(&cloud), before, "{line}");
+    }
+
+    // Held before: it is not the command's.
+    let cloud = Cloud::new();
+    let image = FakeImage::other(name);
+    cloud.engine.hold_image(image.clone());
+    cloud.engine.offer_image(image);
+    let before = held(&cloud);
+    assert_eq!(cloud.fail(&format!("add image {name}")).await.code, Code::UNPROCESSABLE);
+    assert_eq!(held(&cloud), before);
+}
+
+#[tokio::test]
+async fn an_image_whose_name_moved_to_one_without_kubernetes_keeps_its_name() {
+    let name = "localhost:5000/alex/node:v1.36.0";
+    let cloud = Cloud::new();
+    cloud.engine.hold_image(FakeImage::node(name, "v1.36.0"));
+    let before = held(&cloud);
+    cloud.engine.offer_image(FakeImage::other(name));
+    assert_eq!(cloud.fail(&format!("add image {name}")).await.code, Code::UNPROCESSABLE);
+    assert_eq!(held(&cloud), before);
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_removed_again_is_refused_with_the_same_words() {
+    let name = "localhost:5000/alex/node:v1";
+    let cloud = Cloud::new();
+    cloud.engine.offer_image(FakeImage::other(name));
+    let fault = EngineFault::Refused { status: 409, message: "a container is using it".into() };
+    cloud.engine.trouble_with("remove_image", Trouble::Fails(fault));
+    let ended = cloud.run(&format!("add image {name}")).await;
+    assert_eq!(ended.outcome.as_ref().unwrap_err().code, Code::UNPROCESSABLE);
+    assert_eq!(ended.lines(), Vec::<&str>::new());
 }
 
 #[tokio::test]

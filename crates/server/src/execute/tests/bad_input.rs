@@ -2,7 +2,7 @@
 
 use qbo_api::message::Code;
 
-use crate::driver::engine::EngineFault;
+use crate::driver::engine::{EngineFault, Executed};
 use crate::driver::fake::{FakeImage, Trouble};
 use crate::error::Failure;
 use crate::execute::fixture::Cloud;
@@ -19,6 +19,58 @@ struct Wrong {
 }
 
 const WRONG: &[Wrong] = &[
+    Wrong {
+        given: |_| {},
+        line: "add cluster alex --cpus 5",
+        code: Code::UNPROCESSABLE,
+        problem: "a node cannot have 5000 thousandths of a processor: the host has 4000 thousandths of a processor and 16384 MiB of memory",
+        cure: "ask for less: --cpus",
+    },
+    Wrong {
+        given: |_| {},
+        line: "add cluster alex --memory 512Mi",
+        code: Code::UNPROCESSABLE,
+        problem: "the limit of a control plane is at least 1000m of CPU and 1024 MiB of memory",
+        cure: "give more: --cpus, --memory",
+    },
+    Wrong {
+        given: |_| {},
+        line: "add cluster alex -n 3 --pod-subnet 10.61.0.0/23",
+        code: Code::UNPROCESSABLE,
+        problem: "pod subnet 10.61.0.0/23 has room for 2 nodes, 3 are planned",
+        cure: "--pod-subnet",
+    },
+    Wrong {
+        given: |_| {},
+        line: "add cluster alex --service-subnet 20.0.0.0/8",
+        code: Code::UNPROCESSABLE,
+        problem: "service subnet 20.0.0.0/8 is none of the sizes /12 to /28",
+        cure: "--service-subnet",
+    },
+    Wrong {
+        given: |_| {},
+        line: "add cluster alex --service-subnet 10.244.0.0/24",
+        code: Code::UNPROCESSABLE,
+        problem: "10.244.0.0/24 of Services overlaps with 10.244.0.0/16 of pods",
+        cure: "--pod-subnet, --service-subnet",
+    },
+    Wrong {
+        given: |_| {},
+        line: "add cluster alex --pod-subnet 10.0.0.0/8",
+        code: Code::UNPROCESSABLE,
+        problem: "10.96.0.0/16 of Services overlaps with 10.0.0.0/8 of pods",
+        cure: "--pod-subnet, --service-subnet",
+    },
+    Wrong {
+        given: |cloud| {
+            let output = "err=\"failed to set feature gates: unrecognized feature gate: Foo\"".into();
+            cloud.engine.execute_as(Executed { code: 0, output, errors: String::new() });
+        },
+        line: "add cluster alex --feature-gate Foo=true",
+        code: Code::UNPROCESSABLE,
+        problem: "the node image's Kubernetes refuses it: unrecognized feature gate: Foo",
+        cure: "https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates",
+    },
     Wrong {
         given: |_| {},
         line: "add cluster alex -i nginx:1.99",
@@ -118,8 +170,29 @@ const WRONG: &[Wrong] = &[
         given: |_| {},
         line: "get nodes alex",
         code: Code::NOT_FOUND,
+        problem: "there is no cluster or node 'alex'",
+        cure: "there is none yet; make one: qbo add cluster <name>",
+    },
+    Wrong {
+        given: |_| {},
+        line: "stop node node-123 node-567",
+        code: Code::NOT_FOUND,
+        problem: "there is no node 'node-123'",
+        cure: "there is none yet; make one: qbo add cluster <name>",
+    },
+    Wrong {
+        given: |_| {},
+        line: "start cluster alex",
+        code: Code::NOT_FOUND,
         problem: "there is no cluster 'alex'",
         cure: "there is none yet; make one: qbo add cluster <name>",
+    },
+    Wrong {
+        given: |_| {},
+        line: "admit user sam@example.com -m 66fac858-a271-49cf-bad0-fdd9ff0b4787",
+        code: Code::NOT_FOUND,
+        problem: "nobody is in mirror 66fac858-a271-49cf-bad0-fdd9ff0b4787",
+        cure: "join it first",
     },
     Wrong {
         given: |cloud| cloud.engine.vanish(),
@@ -198,7 +271,9 @@ async fn an_unknown_cluster_is_told_with_those_there_are_and_none_is_deleted() {
     let before = cloud.everything();
     for line in ["delete cluster alx", "delete cluster alex alx sam", "get cluster alex alx", "get nodes alx"] {
         let failure = cloud.fail(line).await;
-        assert_eq!((failure.code, failure.problem.as_str()), (Code::NOT_FOUND, "there is no cluster 'alx'"), "{line}");
+        let problem =
+            if line == "get nodes alx" { "there is no cluster or node 'alx'" } else { "there is no cluster 'alx'" };
+        assert_eq!((failure.code, failure.problem.as_str()), (Code::NOT_FOUND, problem), "{line}");
         assert_eq!(failure.cure, "there is: alex, sam", "{line}");
         assert_eq!(cloud.everything(), before, "{line}");
     }

@@ -21,18 +21,26 @@ async fn states_join_what_docker_and_kubernetes_tell() {
     let cases: [(Happen, State, [State; 2]); 6] = [
         (|_, _| {}, State::Ready, [State::Ready, State::Ready]),
         (|cloud, [_, (worker, _)]| cloud.kubernetes.unready(worker), State::NotReady, [State::Ready, State::NotReady]),
-        (|cloud, [_, (_, worker)]| cloud.engine.stop_container(worker), State::Stopped, [State::Ready, State::Stopped]),
         (
-            |cloud, [(_, control), _]| cloud.engine.stop_container(control),
+            |cloud, [_, (_, worker)]| cloud.engine.halt_container(worker),
+            State::NotReady,
+            [State::Ready, State::Stopped],
+        ),
+        (
+            |cloud, [(_, control), _]| {
+                cloud.kubernetes.go(Stage::Watch, Manner::Fails);
+                cloud.engine.halt_container(control);
+            },
             State::Unknown,
             [State::Stopped, State::Unknown],
         ),
-        (|cloud, _| cloud.kubernetes.go(Stage::Nodes, Manner::Fails), State::Unknown, [State::Unknown, State::Unknown]),
-        (|cloud, _| cloud.kubernetes.go(Stage::Nodes, Manner::Hangs), State::Unknown, [State::Unknown, State::Unknown]),
+        (|cloud, _| cloud.kubernetes.go(Stage::Watch, Manner::Fails), State::Unknown, [State::Unknown, State::Unknown]),
+        (|cloud, _| cloud.kubernetes.go(Stage::Watch, Manner::Hangs), State::Unknown, [State::Unknown, State::Unknown]),
     ];
     for (index, (happen, whole, each)) in cases.into_iter().enumerate() {
         let (cloud, nodes) = with_cluster().await;
         happen(&cloud, &nodes);
+        cloud.becomes("alex", whole).await;
         assert_eq!(cloud.succeed("get cluster alex").await.clusters(), [("alex", whole)], "case {index}");
         let ended = cloud.succeed("get nodes -A").await;
         let states: Vec<State> = ended.nodes().iter().map(|node| node.state).collect();
@@ -44,6 +52,7 @@ async fn states_join_what_docker_and_kubernetes_tell() {
 async fn a_cluster_without_its_control_plane_and_one_retained_are_in_error() {
     let (cloud, [(_, control), _]) = with_cluster().await;
     cloud.engine.drop_container(&control);
+    cloud.becomes("alex", State::Error).await;
     assert_eq!(cloud.succeed("get cluster -A").await.clusters(), [("alex", State::Error)]);
     let cloud = Cloud::new();
     cloud.kubernetes.go(Stage::Apply, Manner::Fails);
@@ -74,6 +83,9 @@ async fn images_are_those_of_nodes_and_the_registrys_where_it_answers() {
     cloud.registry.answer(&["v1.36.0", "v1.37.0"]);
     let all = [local.as_slice(), &[("hub.docker.com/kindest/node:v1.36.0", false)]].concat();
     assert_eq!(cloud.succeed("get images -A").await.images(), all);
+    cloud.registry.remark("this list is old");
+    let ended = cloud.succeed("get images -A").await;
+    assert_eq!((ended.images(), ended.lines()), (all, vec!["this list is old"]));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::{ADD, calls_of_an_add};
 use crate::driver::engine::Executed;
 use crate::driver::fake::{FakeImage, Manner, Moment, Stage, Trouble};
 use crate::error::Failure;
-use crate::execute::fixture::{Cloud, IMAGE};
+use crate::execute::fixture::{Cloud, IMAGE, USER};
 
 /// Stages at which an add asks something of the cluster.
 const STAGES: [Stage; 5] = [Stage::Connect, Stage::Answer, Stage::Apply, Stage::Ready, Stage::Dns];
@@ -45,6 +45,28 @@ async fn what_is_waited_for_in_vain_is_named() {
         assert_eq!(failure.code, Code::TIMEOUT, "{failure}");
         assert!(failure.problem.starts_with(words), "{failure}");
         assert!(failure.cure.contains("--retain"), "{}", failure.cure);
+        assert_eq!(cloud.everything(), before, "{stage:?}");
+        assert!(cloud.is_idle(), "{stage:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_ends_is_not_waited_for() {
+    for stage in STAGES.into_iter().filter(|stage| *stage != Stage::Connect) {
+        let cloud = Cloud::new();
+        let before = cloud.everything();
+        cloud.kubernetes.go(stage, Manner::Hangs);
+        let began = Instant::now();
+        let ending = async {
+            cloud.kubernetes.hung().await;
+            let nodes = cloud.services.live.glance(USER).nodes();
+            cloud.engine.halt_container(&nodes[1].id);
+            nodes[1].name.clone()
+        };
+        let (failure, node) = tokio::join!(cloud.fail(ADD), ending);
+        assert_eq!(failure.code, Code::BAD_GATEWAY, "{failure}");
+        assert_eq!(failure.problem, format!("node '{node}' ended while cluster 'alex' was made"));
+        assert!(began.elapsed() < Duration::from_secs(1), "{stage:?}");
         assert_eq!(cloud.everything(), before, "{stage:?}");
         assert!(cloud.is_idle(), "{stage:?}");
     }

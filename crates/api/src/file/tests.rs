@@ -1,0 +1,241 @@
+//! Files as people write them.
+
+use super::*;
+use crate::command::Command;
+use crate::grammar::parse as parse_line;
+use crate::settings::{Cni, IpFamily, NodeSettings, Wait};
+use crate::wanted::Wanted;
+
+const OWN: &str = "\
+apiVersion: qbo.io/v1
+kind: Cluster
+name: alex
+image: kindest/node:v1.37.2
+domain: dev.example.com
+nodes:
+- role: control-plane
+  ports: ['127.0.0.1:8443:443']
+- role: worker
+  cpus: 2
+  memory: 4Gi
+  labels: {disk: slow}
+- role: worker
+ports: ['8080:30080']
+mounts: ['/srv/data:/data:ro']
+cpus: 1.5
+taints: ['gpu=yes:NoSchedule']
+labels: {disk: fast, zone: a}
+featureGates: {ImageVolume: true}
+runtimeConfig: {api/alpha: 'false'}
+cni: none
+podSubnet: 10.1.0.0/16,fd00:1::/56
+serviceSubnet: 10.2.0.0/16,fd00:2::/112
+ipFamily: dual
+timeout: 5m
+";
+
+const KIND: &str = "\
+kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+name: alex
+featureGates:
+  ImageVolume: true
+runtimeConfig:
+  api/alpha: \"false\"
+networking:
+  ipFamily: dual
+  apiServerAddress: 192.0.2.1
+  apiServerPort: 6443
+  podSubnet: 10.1.0.0/16,fd00:1::/56
+  disableDefaultCNI: true
+  kubeProxyMode: iptables
+nodes:
+- role: worker
+  image: kindest/node:v1.37.2@sha256:0123
+- role: control-plane
+  image: kindest/node:v1.37.2@sha256:0123
+  kubeadmConfigPatches:
+  - |
+    kind: InitConfiguration
+    nodeRegistration:
+      kubeletExtraArgs:
+        node-labels: \"ingress-ready=true\"
+  extraPortMappings:
+  - containerPort: 80
+    hostPort: 8080
+    listenAddress: 127.0.0.1
+    protocol: TCP
+  extraMounts:
+  - hostPath: /srv/data
+    containerPath: /data
+    readOnly: true
+    propagation: None
+";
+
+fn wanted(line: &str, text: &str) -> Wanted {
+    match parse_line(line).unwrap().with_file(Some(text)).unwrap() {
+        Command::AddCluster(add) => add.wanted().unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+fn texts<T: ToString>(values: impl IntoIterator<Item = T>) -> Vec<String> {
+    values.into_iter().map(|value| value.to_string()).collect()
+}
+
+#[test]
+fn a_file_of_our_own_says_all_that_options_say_and_more_of_each_node() {
+    let wanted = wanted("add cluster -f cluster.yaml", OWN);
+    assert_eq!(wanted.image.as_ref().unwrap().engine_name(), "kindest/node:v1.37.2");
+    assert_eq!(wanted.domain.as_str(), "dev.example.com");
+    assert_eq!(texts(wanted.ports()), ["8080:30080/tcp", "127.0.0.1:8443:443/tcp"]);
+    let [control_plane, first, second] = wanted.members.as_slice() else { panic!("{wanted:?}") };
+    assert!(control_plane.control_plane && !first.control_plane && !second.control_plane);
+    assert_eq!(texts(&control_plane.settings.mounts), ["/srv/data:/data:ro"]);
+    assert_eq!(texts(control_plane.settings.cpus), ["1500m"]);
+    assert!(control_plane.settings.labels.is_empty() && control_plane.settings.taints.is_empty());
+    assert_eq!(texts(first.settings.cpus), ["2"]);
+    assert_eq!(texts(first.settings.memory), ["4Gi"]);
+    assert_eq!(texts(&first.settings.labels), ["disk=slow", "zone=a"]);
+    assert_eq!(second.settings, wanted.later);
+    assert_eq!(texts(&wanted.later.taints), ["gpu=yes:NoSchedule"]);
+    assert_eq!(wanted.settings.gates(), BTreeMap::from([("ImageVolume".to_owned(), true)]));
+    assert_eq!(wanted.runtime_config, BTreeMap::from([("api/alpha".to_owned(), "false".to_owned())]));
+    assert_eq!((wanted.settings.cni, wanted.settings.awaited()), (Some(Cni::None), Wait::None));
+    assert_eq!(wanted.settings.family(), IpFamily::Dual);
+    assert_eq!(texts(wanted.settings.timeout), ["5m"]);
+}
+
+#[test]
+fn a_file_of_kinds_says_the_same_in_other_words() {
+    let wanted = wanted("add cluster -f kind.yaml", KIND);
+    assert_eq!(wanted.image.as_ref().unwrap().engine_name(), "kindest/node:v1.37.2");
+    assert_eq!(texts(wanted.ports()), ["192.0.2.1:6443:6443/tcp", "127.0.0.1:8080:80/tcp"]);
+    assert_eq!(wanted.api_server_names, ["192.0.2.1"]);
+    let [control_plane, worker] = wanted.members.as_slice() else { panic!("{wanted:?}") };
+    assert_eq!(texts(&control_plane.settings.labels), ["ingress-ready=true"]);
+    assert_eq!(texts(&control_plane.settings.mounts), ["/srv/data:/data:ro"]);
+    assert_eq!(worker.settings, NodeSettings::default());
+    assert_eq!((wanted.settings.cni, wanted.settings.family()), (Some(Cni::None), IpFamily::Dual));
+}
+
+#[test]
+fn kinds_shortest_file_is_one_node() {
+    let text = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    assert_eq!(wanted("add cluster alex -f kind.yaml", text).members.len(), 1);
+    assert_eq!(wanted("add cluster alex -n 2 -f kind.yaml", text).members.len(), 2);
+}
+
+#[test]
+fn options_win_over_the_file() {
+    let line = "add cluster dev -f - --cpus 3 --label zone=b --label rack=1 -p 8080:1 --feature-gate ImageVolume=false \
+                -i kindest/node:v1.36.0 -d localhost --wait none --timeout 1m";
+    let wanted = wanted(line, OWN);
+    assert_eq!(wanted.image.as_ref().unwrap().engine_name(), "kindest/node:v1.36.0");
+    assert_eq!(wanted.domain.as_str(), "localhost");
+    assert_eq!(texts(&wanted.settings.ports), ["8080:1/tcp"]);
+    let cpus = wanted.members.iter().map(|member| member.settings.cpus.unwrap());
+    assert_eq!(texts(cpus), ["3", "3", "3"]);
+    assert_eq!(texts(&wanted.members[1].settings.labels), ["zone=b", "rack=1", "disk=slow"]);
+    assert_eq!(wanted.settings.gates(), BTreeMap::from([("ImageVolume".to_owned(), false)]));
+    assert_eq!(texts(wanted.settings.timeout), ["1m"]);
+}
+
+#[test]
+fn a_name_of_the_line_wins_and_one_of_the_file_serves() {
+    let line =
+        |line: &str, text: &str| parse_line(line).unwrap().with_file(Some(text)).map(|command| command.to_string());
+    assert_eq!(line("add cluster -f c.yaml", OWN).unwrap(), "add cluster alex -f c.yaml");
+    assert_eq!(line("add cluster dev -f c.yaml", OWN).unwrap(), "add cluster dev -f c.yaml");
+    let nameless = "kind: Cluster\napiVersion: qbo.io/v1\n";
+    assert!(line("add cluster -f c.yaml", nameless).unwrap_err().problem.contains("names the cluster"));
+}
+
+#[test]
+fn a_file_and_a_line_that_names_one_belong_together() {
+    let attach = |line: &str, text| parse_line(line).unwrap().with_file(text).map(drop).map_err(|error| error.problem);
+    assert_eq!(attach("version", None), Ok(()));
+    assert!(attach("version", Some(OWN)).unwrap_err().contains("names none"));
+    assert!(attach("add cluster alex", Some(OWN)).unwrap_err().contains("names none"));
+    assert!(attach("add cluster alex -f c.yaml", None).unwrap_err().contains("did not come"));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    let own = |more: &str| format!("apiVersion: qbo.io/v1\nkind: Cluster\n{more}");
+    let kind = |more: &str| format!("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n{more}");
+    for (text, says) in [
+        (String::new(), "is no cluster"),
+        ("a: [".into(), "line 1"),
+        ("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha3\n".into(), "'kind.x-k8s.io/v1alpha3' is no cluster"),
+        (own("nmae: alex\n"), "nmae"),
+        (own("nmae: alex\n"), "(line 3, column 1)"),
+        (own("name: Alex\n"), "'Alex' has a character that is not allowed"),
+        (own("name: a\nname: b\n"), "line 4"),
+        (own("image: 'a b'\n"), "image: "),
+        (own("cpus: many\n"), "'many' is none such as 2"),
+        (own("cpus: many\n"), "(line 3, column 7)"),
+        (own("nodes: [{role: master}]\n"), "master"),
+        (own("nodes: [{role: worker}]\n"), "nodes: 0 control planes"),
+        (own("nodes: [{role: control-plane}, {role: control-plane}]\n"), "nodes: 2 control planes"),
+        (own("nodeCount: 0\n"), "nodeCount: 0"),
+        (own("nodeCount: 2\nnodes: [{role: control-plane}]\n"), "listed and counted"),
+        (own("controlPlanes: 2\n"), "controlPlanes: 2 control planes"),
+        (own("labels: {'-': x}\n"), "labels: '-' is no key"),
+        (own("featureGates: {a: true}\n"), "featureGates: "),
+        (own("ports: ['80']\n"), "'80' is none such as 8080:80"),
+        (own("ports: ['80:80', '127.0.0.1:80:81']\n"), "port 80/tcp of the host is asked for twice"),
+        (own("mounts: ['/a:/etc/kubernetes']\n"), "hide"),
+        (own("ipFamily: dual\npodSubnet: 10.1.0.0/16\n"), "10.1.0.0/16 is not of the family dual"),
+        (own("cni: none\nwait: dns\n"), "without a CNI no node becomes Ready"),
+        (own("nodeCount: 1\ntaints: ['a=b:NoSchedule']\n"), "taints are for workers"),
+        (own("nodes: [{role: control-plane, image: a:v1}, {role: worker, image: a:v2}]\n"), "nodes[1].image: 'a:v2'"),
+        (kind("nodes: [{role: external-load-balancer}]\n"), "external-load-balancer"),
+        (kind("containerdConfigPatches: ['a']\n"), "containerdConfigPatches: "),
+        (kind("kubeadmConfigPatches: ['a']\n"), "kubeadmConfigPatches: "),
+        (kind("networking: {kubeProxyMode: ipvs}\n"), "networking.kubeProxyMode: 'ipvs'"),
+        (kind("networking: {dnsSearch: [a]}\n"), "networking.dnsSearch: "),
+        (kind("networking: {apiServerAddress: 192.0.2.1}\n"), "networking.apiServerAddress: an address without a port"),
+        (kind("networking: {apiServerPort: 70000}\n"), "networking.apiServerPort: 70000"),
+        (kind("networking: {ipFamilly: ipv4}\n"), "ipFamilly"),
+        (
+            kind("nodes: [{extraMounts: [{hostPath: ., containerPath: /data}]}]\n"),
+            "nodes[0].extraMounts[0]: host path '.'",
+        ),
+        (
+            kind("nodes: [{extraMounts: [{hostPath: /a, containerPath: /b, propagation: Bidirectional}]}]\n"),
+            "propagation: 'Bidirectional'",
+        ),
+        (kind("nodes: [{extraMounts: [{hostPath: /a, containerPath: /b, selinuxRelabel: true}]}]\n"), "selinuxRelabel"),
+        (kind("nodes: [{extraPortMappings: [{containerPort: 80}]}]\n"), "nodes[0].extraPortMappings[0].hostPort: "),
+        (
+            kind("nodes: [{extraPortMappings: [{containerPort: 80, hostPort: 80, protocol: ICMP}]}]\n"),
+            "protocol: 'ICMP'",
+        ),
+        (
+            kind("nodes: [{kubeadmConfigPatches: ['kind: ClusterConfiguration']}]\n"),
+            "nodes[0].kubeadmConfigPatches[0]: ",
+        ),
+        (
+            kind(
+                "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {v: 9}}}']}]\n",
+            ),
+            "cannot be followed",
+        ),
+    ] {
+        let error = parse_line("add cluster alex -f c.yaml").unwrap().with_file(Some(&text)).unwrap_err();
+        assert!(error.problem.contains(says), "{text}\n{}", error.problem);
+        assert!(!error.cure.is_empty());
+    }
+    let large = own(&"#".repeat(FILE_LIMIT));
+    assert!(ClusterFile::read(&large).unwrap_err().cure.contains("at most"));
+}
+
+#[test]
+fn nodes_are_listed_or_counted_but_not_both() {
+    for (option, says) in [("-n 3", "--nodes"), ("--control-planes 3", "--control-planes")] {
+        let line = format!("add cluster alex -f c.yaml {option}");
+        let error = parse_line(&line).unwrap().with_file(Some(OWN)).unwrap_err();
+        assert!(error.problem.contains("the file lists each node") && error.problem.contains(says), "{error}");
+    }
+}

@@ -1,0 +1,89 @@
+//! The freezer of version 1 of cgroups. A signal does not end what is frozen there, and with it neither the container it is in. A node
+//! leaves such a process behind where its runc is killed between freezing a pod's container and thawing it again, as all of a node's
+//! processes are when it ends. With version 2 what is frozen ends all the same.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
+
+/// Where that version is mounted, alone or beside the other.
+const ROOT: &str = "/sys/fs/cgroup/freezer";
+const STATE: &str = "freezer.state";
+const THAWED: &str = "THAWED";
+
+/// How long the end of a container that was killed usually takes at most.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits for a call to the engine that ends a container, after at most this long by force; what is frozen in it is thawed meanwhile.
+pub(super) async fn thawing<T>(container: &str, grace: Duration, ending: impl Future<Output = T>) -> T {
+    let mut ending = pin!(ending);
+    let mut wait = grace + PATIENCE;
+    // The call itself is not dropped: the engine would carry it out all the same.
+    loop {
+        if let Ok(ended) = tokio::time::timeout(wait, &mut ending).await {
+            return ended;
+        }
+        wait = PATIENCE;
+        let owned = container.to_owned();
+        let thawed = tokio::task::spawn_blocking(move || thaw(Path::new(ROOT), &owned)).await;
+        if let Ok(count @ 1..) = thawed {
+            tracing::info!(container, count, "thawed what kept a container from its end");
+        }
+    }
+}
+
+/// Thaws all groups of a container, and tells how many of them were frozen.
+fn thaw(root: &Path, container: &str) -> usize {
+    // By Docker's own driver of cgroups, and by systemd's.
+    let places = [format!("docker/{container}"), format!("system.slice/docker-{container}.scope")];
+    let mut groups: Vec<PathBuf> = places.iter().map(|place| root.join(place)).collect();
+    let mut count = 0;
+    while let Some(group) = groups.pop() {
+        // What is not there was never made, or has ended meanwhile.
+        let Ok(entries) = std::fs::read_dir(&group) else { continue };
+        let is_directory = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        groups.extend(entries.flatten().filter(is_directory).map(|entry| entry.path()));
+        let state = group.join(STATE);
+        let is_frozen = std::fs::read_to_string(&state).is_ok_and(|state| state.trim() != THAWED);
+        if is_frozen && std::fs::write(&state, THAWED).is_ok() {
+            count += 1;
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_frozen_in_a_container_is_thawed_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let file = |group: &str| root.path().join(group).join(STATE);
+        let groups = [
+            ("docker/1a2b", "THAWED\n"),
+            ("docker/1a2b/kubelet.slice/pod/cri", "FROZEN\n"),
+            ("docker/1a2b/system.slice", "FREEZING\n"),
+            ("docker/other/kubelet.slice", "FROZEN\n"),
+            ("system.slice/docker-1a2b.scope/pod", "FROZEN\n"),
+        ];
+        for (group, state) in groups {
+            std::fs::create_dir_all(root.path().join(group)).unwrap();
+            std::fs::write(file(group), state).unwrap();
+        }
+        assert_eq!(thaw(root.path(), "1a2b"), 3);
+        let states = groups.map(|(group, _)| std::fs::read_to_string(file(group)).unwrap().trim().to_owned());
+        assert_eq!(states, [THAWED, THAWED, THAWED, "FROZEN", THAWED]);
+        assert_eq!((thaw(root.path(), "1a2b"), thaw(root.path(), "absent")), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_takes_long_is_awaited_all_the_same() {
+        let ending = async {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            "ended"
+        };
+        assert_eq!(thawing("absent", Duration::from_secs(10), ending).await, "ended");
+    }
+}

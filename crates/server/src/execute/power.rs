@@ -1,0 +1,223 @@
+//! Starting and stopping nodes, those of whole clusters or single ones. Addresses, certificates and data stay, for they
+//! are in the containers and their volumes.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use qbo_api::message::Code;
+use qbo_api::model::State;
+use qbo_bootstrap::Role;
+
+use super::{Services, together};
+use crate::cluster::{Found, FoundNode};
+use crate::driver::engine::Container;
+use crate::error::Failure;
+use crate::live;
+use crate::operations::{Business, Claim, Running};
+use crate::registries::remind;
+use crate::report::Reporter;
+
+/// How long a node has to end by itself: its systemd ends kubelet and containers.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long nodes that were started may take until they are Ready.
+const READY_LIMIT: Duration = Duration::from_mins(5);
+
+/// Nodes of one cluster, claimed.
+pub(super) struct Target {
+    cluster: Found,
+    nodes: Vec<FoundNode>,
+    /// What else is to be switched: what stands in front of the API servers, and what passes on ports of the host.
+    companions: Vec<Container>,
+    claim: Claim,
+}
+
+/// Which way they go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Power {
+    On,
+    Off,
+}
+
+impl Power {
+    fn state(self) -> State {
+        match self {
+            Self::On => State::Starting,
+            Self::Off => State::Stopping,
+        }
+    }
+
+    fn step(self) -> (&'static str, &'static str) {
+        match self {
+            Self::On => ("start", "docker POST /containers/start"),
+            Self::Off => ("stop", "docker POST /containers/stop"),
+        }
+    }
+
+    fn back(self) -> Self {
+        match self {
+            Self::On => Self::Off,
+            Self::Off => Self::On,
+        }
+    }
+}
+
+impl Target {
+    /// All nodes of a cluster.
+    pub(super) fn whole(
+        services: &Services,
+        cluster: Found,
+        power: Power,
+        reporter: &Reporter,
+    ) -> Result<Self, Failure> {
+        let identity = &cluster.identity;
+        let key = (identity.user.as_str(), identity.name.as_str());
+        let claim = services.operations.claim(key, power.state(), reporter.command_line())?;
+        let ports = cluster.ports.iter().map(|port| &port.container);
+        let companions = cluster.balancer.iter().map(|balancer| &balancer.container).chain(ports).cloned().collect();
+        Ok(Self { nodes: cluster.nodes.clone(), companions, cluster, claim })
+    }
+
+    /// Some nodes of a cluster.
+    pub(super) fn some(
+        services: &Services,
+        cluster: Found,
+        nodes: Vec<FoundNode>,
+        power: Power,
+        reporter: &Reporter,
+    ) -> Result<Self, Failure> {
+        let identity = &cluster.identity;
+        let key = (identity.user.as_str(), identity.name.as_str());
+        let names: HashMap<String, State> =
+            nodes.iter().map(|node| (node.container.name.clone(), power.state())).collect();
+        let business = Business { nodes: names, ..Business::default() };
+        let claim = services.operations.claim(key, business, reporter.command_line())?;
+        // Nodes are no use without it, but it has others to serve when some of them stop.
+        let balancer = cluster.balancer.iter().filter(|_| power == Power::On);
+        let companions = balancer.map(|balancer| balancer.container.clone()).collect();
+        Ok(Self { cluster, nodes, companions, claim })
+    }
+}
+
+/// Starts or stops nodes of several clusters, each on its own.
+pub(super) async fn turn(
+    services: &Services,
+    targets: Vec<Target>,
+    power: Power,
+    reporter: &Reporter,
+    running: &Running,
+) -> Result<(), Failure> {
+    for target in &targets {
+        services.refuse_incomplete(&target.cluster).await?;
+        if power == Power::On {
+            refuse_without_control_plane(target)?;
+        }
+    }
+    let turned = targets.into_iter().map(async |target| {
+        let name = target.cluster.identity.name.clone();
+        (name, turn_one(services, target, power, reporter, running).await)
+    });
+    together(join_all(turned).await)
+}
+
+async fn turn_one(
+    services: &Services,
+    target: Target,
+    power: Power,
+    reporter: &Reporter,
+    running: &Running,
+) -> Result<(), Failure> {
+    let Target { cluster, nodes, companions, claim } = target;
+    let containers = nodes.iter().map(|node| &node.container).chain(&companions);
+    let others: Vec<&Container> = containers.filter(|container| container.running == (power == Power::Off)).collect();
+    let mut outcome = switch(services, &cluster, &others, power, reporter, Some(running)).await;
+    if outcome.is_ok() && power == Power::On {
+        outcome = await_ready(services, &cluster, &nodes, reporter, running).await;
+        remind(services, &cluster).await;
+    }
+    if let Err(failure) = &outcome
+        && failure.code == Code::CANCELLED
+    {
+        // A call that fails now has nobody left to be told; the nodes show how they are.
+        let _ = switch(services, &cluster, &others, power.back(), reporter, None).await;
+    }
+    drop(claim);
+    outcome
+}
+
+/// Starts or stops each of these containers, and waits until it is seen that they are.
+async fn switch(
+    services: &Services,
+    cluster: &Found,
+    containers: &[&Container],
+    power: Power,
+    reporter: &Reporter,
+    running: Option<&Running>,
+) -> Result<(), Failure> {
+    let (name, callback) = power.step();
+    let switched = containers.iter().map(async |container| {
+        if running.is_some_and(|running| running.token().is_cancelled()) {
+            return Err(Failure::cancelled());
+        }
+        let step = reporter.step(&cluster.identity.name, &container.name, name, callback);
+        let outcome = match power {
+            Power::On => services.engine.resume_container(&container.id).await,
+            Power::Off => services.engine.stop_container(&container.id, GRACE).await,
+        };
+        match outcome {
+            Ok(()) => step.done(),
+            Err(error) => {
+                let failure = Failure::from(error);
+                step.failed(&failure.problem);
+                return Err(failure);
+            }
+        }
+        Ok(live::look_at(services, &container.id).await?)
+    });
+    // All are awaited even where one fails: a call to the engine that is dropped half-way is carried out all the same.
+    join_all(switched).await.into_iter().collect()
+}
+
+/// Waits until nodes are Ready, or the command is cancelled.
+pub(super) async fn await_ready(
+    services: &Services,
+    cluster: &Found,
+    nodes: &[FoundNode],
+    reporter: &Reporter,
+    running: &Running,
+) -> Result<(), Failure> {
+    let identity = &cluster.identity;
+    let ready = nodes.iter().map(async |node| {
+        let name = &node.container.name;
+        let step = reporter.step(&identity.name, name, "ready", "kubernetes WATCH nodes");
+        let is_ready = || (services.live.node_state(identity.id, name) == Some(State::Ready)).then_some(());
+        let what = format!("node '{name}' to be Ready");
+        let waited = services.live.wait(&what, READY_LIMIT, is_ready);
+        let outcome = running.token().run_until_cancelled(waited).await.unwrap_or_else(|| Err(Failure::cancelled()));
+        match &outcome {
+            Ok(()) => step.done(),
+            Err(failure) => step.failed(&failure.problem),
+        }
+        outcome.map_err(|failure| match failure.code {
+            Code::TIMEOUT => Failure { cure: format!("look at: docker exec {name} journalctl -u kubelet"), ..failure },
+            _ => failure,
+        })
+    });
+    join_all(ready).await.into_iter().collect()
+}
+
+/// No node becomes Ready without an API server.
+fn refuse_without_control_plane(target: &Target) -> Result<(), Failure> {
+    let runs = |node: &&FoundNode| {
+        node.container.running || target.nodes.iter().any(|other| other.container.id == node.container.id)
+    };
+    let mut control_planes = target.cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane);
+    if control_planes.any(|node| runs(&node)) {
+        return Ok(());
+    }
+    let name = &target.cluster.identity.name;
+    let problem =
+        format!("the control plane of cluster '{name}' is stopped, so that none of its nodes can become Ready");
+    Err(Failure::new(Code::CONFLICT, problem, format!("start all of it: qbo start cluster {name}")))
+}

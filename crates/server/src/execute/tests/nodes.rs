@@ -1,0 +1,259 @@
+//! Nodes that come, go, stop and start.
+
+use qbo_api::message::{Code, StepState};
+use qbo_api::model::State;
+
+use crate::driver::engine::EngineFault;
+use crate::driver::fake::{Manner, Moment, Stage, Trouble};
+use crate::execute::fixture::{Cloud, USER};
+use crate::operations::Business;
+
+/// A host with a cluster, and the short names of its nodes, the control plane first.
+async fn with_cluster(nodes: usize) -> (Cloud, Vec<String>) {
+    let cloud = Cloud::new();
+    cloud.succeed(&format!("add cluster alex -n {nodes}")).await;
+    let names = short_names(&cloud);
+    (cloud, names)
+}
+
+fn short_names(cloud: &Cloud) -> Vec<String> {
+    let nodes = cloud.services.live.glance(USER).nodes();
+    nodes.iter().map(|node| node.name.split('.').next().unwrap().to_owned()).collect()
+}
+
+/// The new nodes of the fake cluster become Ready as soon as they run.
+async fn become_ready(cloud: &Cloud) {
+    let live = &cloud.services.live;
+    loop {
+        let nodes = live.glance(USER).nodes();
+        for node in nodes.iter().filter(|node| cloud.engine.is_running(&node.id)) {
+            cloud.kubernetes.ready(&node.name);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Runs a command while the nodes that run become Ready.
+pub(super) async fn succeed(cloud: &Cloud, line: &str) {
+    tokio::select! {
+        _ = cloud.succeed(line) => {}
+        () = become_ready(cloud) => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_come_with_addresses_and_pod_subnets_of_their_own() {
+    let (cloud, _) = with_cluster(2).await;
+    succeed(&cloud, "add node alex -n 2").await;
+    let held = cloud.engine.held();
+    let mut addresses: Vec<_> = held.containers.values().map(|found| found.address).collect();
+    let label = |found: &crate::driver::fake::FakeContainer| found.container.labels["io.qbo.pod-subnets"].clone();
+    let mut pod_subnets: Vec<_> = held.containers.values().map(label).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    pod_subnets.sort_unstable();
+    assert_eq!((addresses.len(), pod_subnets.len()), (4, 4));
+    assert_eq!(pod_subnets, ["10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24", "10.244.3.0/24"]);
+    assert_eq!(short_names(&cloud).len(), 4);
+    let applied = cloud.kubernetes.applied();
+    assert_eq!(applied.iter().filter(|name| name.starts_with("Node ")).count(), 4, "{applied:?}");
+    cloud.sweep().await;
+    assert_eq!(cloud.engine.held().containers.len(), 4, "they bear the mark");
+    cloud.succeed("delete cluster alex").await;
+    assert!(cloud.engine.held().containers.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_changed_as_soon_as_the_server_began_is_followed() {
+    let (mut cloud, _) = with_cluster(2).await;
+    cloud.restart();
+    let claim = cloud.services.operations.claim((USER, "alex"), Business::default(), "add node alex");
+    cloud.answers("alex").await;
+    drop(claim);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_add_that_fails_leaves_the_cluster_as_it_was() {
+    let troubles = ["create_container", "put_archive", "start_container"];
+    for call in troubles {
+        let (cloud, _) = with_cluster(2).await;
+        let (before, applied) = (cloud.everything(), cloud.kubernetes.applied());
+        cloud.engine.trouble_with(call, Trouble::Fails(EngineFault::NoRoom("no space left on device".into())));
+        let failure = cloud.fail("add node alex -n 2").await;
+        assert_eq!(failure.code, Code::NO_ROOM, "{call}");
+        assert_eq!((cloud.everything(), cloud.kubernetes.applied()), (before, applied), "{call}");
+        assert!(cloud.is_idle());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_add_that_is_cancelled_or_whose_node_never_is_ready_leaves_the_cluster_as_it_was() {
+    let (cloud, _) = with_cluster(2).await;
+    let before = cloud.everything();
+    assert_eq!(cloud.fail("add node alex").await.code, Code::TIMEOUT);
+    assert_eq!(cloud.everything(), before);
+    let begun = cloud.begin("add node alex");
+    let token = begun.token();
+    let cancel = async {
+        cloud
+            .services
+            .live
+            .wait("the node", std::time::Duration::from_mins(1), || {
+                (cloud.services.live.glance(USER).nodes().len() == 3).then_some(())
+            })
+            .await
+            .unwrap();
+        token.cancel();
+    };
+    let (ended, ()) = tokio::join!(begun.run(), cancel);
+    assert_eq!(ended.outcome.unwrap_err().code, Code::CANCELLED);
+    assert_eq!(cloud.everything(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_ends_while_it_joins_is_not_waited_for() {
+    let (cloud, _) = with_cluster(2).await;
+    let before = cloud.everything();
+    let ending = async {
+        let runs = || {
+            let mut nodes = cloud.services.live.glance(USER).nodes().into_iter();
+            let new = nodes.find(|node| node.state == State::Creating)?.id;
+            cloud.engine.is_running(&new).then_some(new)
+        };
+        let minute = std::time::Duration::from_mins(1);
+        let node = cloud.services.live.wait("the node to run", minute, runs).await.unwrap();
+        cloud.engine.halt_container(&node);
+    };
+    let began = tokio::time::Instant::now();
+    let (failure, ()) = tokio::join!(cloud.fail("add node alex"), ending);
+    assert_eq!(failure.code, Code::BAD_GATEWAY, "{failure}");
+    assert!(failure.problem.ends_with("ended while it joined"), "{failure}");
+    assert!(began.elapsed() < std::time::Duration::from_mins(1));
+    assert_eq!(cloud.everything(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_in_the_middle_is_cleaned_up_at_the_next_start() {
+    for call in ["create_container", "put_archive", "start_container"] {
+        for moment in [Moment::Never, Moment::AtOnce] {
+            let (mut cloud, _) = with_cluster(2).await;
+            let (before, applied) = (cloud.everything(), cloud.kubernetes.applied());
+            cloud.engine.trouble_with(call, Trouble::Hangs(moment));
+            tokio::select! {
+                ended = cloud.run("add node alex") => panic!("{call}: {ended:?}"),
+                () = cloud.engine.hung() => {}
+            }
+            cloud.restart();
+            cloud.answers("alex").await;
+            cloud.sweep().await;
+            let after = cloud.everything();
+            assert_eq!(after, before, "{call} {moment:?}");
+            if !(call == "create_container" && moment == Moment::Never) {
+                assert_eq!(cloud.kubernetes.applied(), applied, "{call} {moment:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_drained_and_goes_with_its_node() {
+    let (cloud, names) = with_cluster(3).await;
+    let ended = cloud.succeed(&format!("delete node {}", names[1])).await;
+    let done: Vec<_> = ended.steps(StepState::Done).iter().map(|step| step.step.clone()).collect();
+    assert_eq!(done, ["drain", "delete"]);
+    assert_eq!(short_names(&cloud), [names[0].clone(), names[2].clone()]);
+    assert!(!cloud.kubernetes.applied().iter().any(|name| name.contains(&names[1])));
+    let forced = cloud.succeed(&format!("delete node {} --force", names[2])).await;
+    assert_eq!(forced.steps(StepState::Done).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_pods_do_not_leave_stays() {
+    let (cloud, names) = with_cluster(2).await;
+    let before = cloud.everything();
+    cloud.kubernetes.go(Stage::Drain, Manner::Hangs);
+    let failure = cloud.fail(&format!("delete node {}", names[1])).await;
+    assert_eq!(failure.code, Code::TIMEOUT);
+    assert!(failure.cure.contains("kubectl get pdb") && failure.cure.contains("--force"), "{}", failure.cure);
+    assert_eq!(cloud.everything(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_control_plane_stays_and_a_deletion_that_was_killed_is_finished() {
+    let (mut cloud, names) = with_cluster(2).await;
+    let failure = cloud.fail(&format!("delete node {} {}", names[0], names[1])).await;
+    assert_eq!(failure.code, Code::CONFLICT);
+    assert!(failure.cure.contains("qbo delete cluster alex"), "{}", failure.cure);
+    cloud.engine.trouble_with("stop_container", Trouble::Hangs(Moment::Never));
+    let line = format!("delete node {}", names[1]);
+    tokio::select! {
+        ended = cloud.run(&line) => panic!("{ended:?}"),
+        () = cloud.engine.hung() => {}
+    }
+    cloud.restart();
+    cloud.answers("alex").await;
+    cloud.sweep().await;
+    assert_eq!(cloud.engine.held().containers.len(), 1);
+    assert!(!cloud.kubernetes.applied().iter().any(|name| name.contains(&names[1])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn clusters_stop_and_start_and_twice_is_once() {
+    let (cloud, _) = with_cluster(2).await;
+    let before = cloud.everything();
+    for _ in 0..2 {
+        cloud.succeed("stop cluster alex").await;
+        assert_eq!(cloud.succeed("get cluster").await.clusters(), [("alex", State::Stopped)]);
+    }
+    for _ in 0..2 {
+        cloud.succeed("start cluster -A").await;
+        assert_eq!(cloud.succeed("get cluster").await.clusters(), [("alex", State::Ready)]);
+    }
+    assert_eq!(cloud.everything(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_stop_and_start_by_name_and_by_id() {
+    let (cloud, names) = with_cluster(3).await;
+    let id = cloud.services.live.glance(USER).nodes()[2].id.clone();
+    cloud.succeed(&format!("stop node {} {}", names[1], &id[..8])).await;
+    let states = |cloud: &Cloud| -> Vec<State> {
+        cloud.services.live.glance(USER).nodes().iter().map(|node| node.state).collect()
+    };
+    assert_eq!(states(&cloud), [State::Ready, State::Stopped, State::Stopped]);
+    cloud.succeed("start node -A").await;
+    assert_eq!(states(&cloud), [State::Ready; 3]);
+    cloud.succeed(&format!("stop node {}", names[0])).await;
+    let failure = cloud.fail(&format!("start node {}", names[1])).await;
+    assert!(failure.problem.contains("control plane of cluster 'alex' is stopped"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_cancelled_starts_what_it_stopped() {
+    let (cloud, _) = with_cluster(2).await;
+    let before = cloud.everything();
+    let begun = cloud.begin("stop cluster alex");
+    begun.token().cancel();
+    assert_eq!(begun.run().await.outcome.unwrap_err().code, Code::CANCELLED);
+    assert_eq!(cloud.everything(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_change_a_cluster_at_once_one_wins_and_the_other_is_told() {
+    let (cloud, names) = with_cluster(2).await;
+    cloud.kubernetes.go(Stage::Drain, Manner::Hangs);
+    let line = format!("delete node {}", names[1]);
+    let losing = async {
+        cloud.kubernetes.hung().await;
+        for line in ["stop cluster alex", "delete cluster alex", "add node alex", "start node -A"] {
+            let failure = cloud.fail(line).await;
+            assert_eq!(failure.code, Code::CONFLICT, "{line}");
+            let problem = format!("{}.localhost is deleting) by 'qbo delete node {}'", names[1], names[1]);
+            assert!(failure.problem.contains(&problem), "{failure}");
+        }
+    };
+    tokio::select! {
+        ended = cloud.run(&line) => panic!("{ended:?}"),
+        () = losing => {}
+    }
+}

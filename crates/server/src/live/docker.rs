@@ -1,0 +1,157 @@
+//! Follows the engine: its events, and a list of everything after each gap.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{join_all, try_join_all};
+use tokio_util::sync::CancellationToken;
+
+use super::Live;
+use crate::cluster::{Found, Identity, LABEL_CLUSTER_ID};
+use crate::driver::engine::{Container, EngineError, EngineEvent};
+use crate::execute::Services;
+use crate::provision::{Mark, STATE_PATH, USER_KUBECONFIG_PATH};
+
+/// The shortest and the longest time between two attempts to reach the engine.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Follows the engine until `stop` is cancelled.
+pub async fn run(services: &Services, stop: &CancellationToken) {
+    stop.run_until_cancelled(async {
+        let mut pause = BACKOFF.0;
+        loop {
+            let (followed, error) = once(services).await;
+            tracing::debug!(%error, "Docker's events ended and are taken up anew");
+            services.live.engine_lost(error);
+            pause = if followed { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
+            tokio::time::sleep(pause).await;
+        }
+    })
+    .await;
+}
+
+/// Follows until something breaks; tells whether it began at all.
+async fn once(services: &Services) -> (bool, EngineError) {
+    let mut events = services.observer.events();
+    // The events are asked for before everything is listed, so that nothing falls between.
+    let mut listed = std::pin::pin!(list(services));
+    let mut early = Vec::new();
+    let mut followed = false;
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut listed, if !followed => match outcome {
+                Ok(()) => followed = true,
+                Err(error) => return (false, error),
+            },
+            event = events.next() => match event {
+                Some(Ok(event)) => early.push(event),
+                Some(Err(error)) => return (followed, error),
+                None => return (followed, ended()),
+            },
+        }
+        if followed {
+            for event in early.drain(..) {
+                if let Err(error) = look(services, event).await {
+                    return (true, error);
+                }
+            }
+        }
+    }
+}
+
+fn ended() -> EngineError {
+    let cause = crate::driver::engine::EngineFault::Unreachable("it closed the connection".into());
+    EngineError { operation: "docker GET /events", subject: String::new(), cause }
+}
+
+async fn list(services: &Services) -> Result<(), EngineError> {
+    settle(services).await?;
+    look_at_images(services).await?;
+    join_all(services.live.unread().iter().map(|found| read(services, found))).await;
+    services.live.begun();
+    // Something interrupted may be among what was listed.
+    services.left_overs.ring();
+    Ok(())
+}
+
+/// Looks at everything that the engine holds: after a gap, and so that whoever changed something finds it changed.
+pub(crate) async fn settle(services: &Services) -> Result<(), EngineError> {
+    let observer = &*services.observer;
+    let (containers, networks) = tokio::try_join!(observer.containers(LABEL_CLUSTER_ID), observer.networks())?;
+    // A list does not tell since when a container runs.
+    let whole = containers.iter().map(async |listed| match services.live.recall(listed) {
+        Some(known) => Ok(Some(known)),
+        None => observer.container(&listed.id).await,
+    });
+    let containers: Vec<Container> = try_join_all(whole).await?.into_iter().flatten().collect();
+    services.live.listed(containers, networks);
+    Ok(())
+}
+
+/// Looks at one container, so that whoever changed it finds it changed.
+pub(crate) async fn look_at(services: &Services, container: &str) -> Result<(), EngineError> {
+    look(services, EngineEvent::Container(container.into())).await
+}
+
+/// Something happened to an object: whatever it was, the object is as it is now.
+async fn look(services: &Services, event: EngineEvent) -> Result<(), EngineError> {
+    let live = &services.live;
+    match event {
+        EngineEvent::Container(id) => match services.observer.container(&id).await? {
+            Some(container) => live.container_seen(container),
+            None => live.container_gone(&id),
+        },
+        EngineEvent::Network(id) => match services.observer.network(&id).await? {
+            Some(network) => live.network_seen(network),
+            None => live.network_gone(&id),
+        },
+        EngineEvent::Image => look_at_images(services).await?,
+    }
+    Ok(())
+}
+
+async fn look_at_images(services: &Services) -> Result<(), EngineError> {
+    let images = services.observer.images().await?;
+    services.live.images_seen(services.images.rows(&images));
+    Ok(())
+}
+
+/// Reads from a cluster's control planes how far it is, and follows its API server where it is complete. What cannot be
+/// read now will be after the next gap.
+async fn read(services: &Services, found: &Found) {
+    for node in found.control_planes() {
+        if let Err(error) = read_control_plane(services, found, &node.container.id).await {
+            tracing::debug!(%error, node = node.container.name, "it cannot be read");
+        }
+    }
+}
+
+async fn read_control_plane(services: &Services, found: &Found, container: &str) -> Result<(), EngineError> {
+    let mark = services.observer.file(container, STATE_PATH).await?;
+    let kubeconfig = services.observer.file(container, USER_KUBECONFIG_PATH).await?;
+    match mark.as_deref().and_then(Mark::of) {
+        None | Some(Mark::Leaving) => return Ok(()),
+        Some(mark) => services.live.marked(&found.identity, mark),
+    }
+    if let Some(kubeconfig) = kubeconfig {
+        connect(services, &found.identity, &kubeconfig).await;
+    }
+    Ok(())
+}
+
+async fn connect(services: &Services, identity: &Identity, kubeconfig: &[u8]) {
+    match services.kubernetes.connect(&String::from_utf8_lossy(kubeconfig)).await {
+        Ok(api_server) => services.live.follow(identity, api_server),
+        Err(error) => tracing::warn!(%error, cluster = identity.name, "its kubeconfig is of no use"),
+    }
+}
+
+impl Live {
+    /// Clusters whose control plane was not read yet.
+    fn unread(&self) -> Vec<Found> {
+        let inner = self.lock();
+        let clusters = inner.clusters.values().filter(|cluster| cluster.is_unread());
+        clusters.map(|cluster| cluster.found().clone()).collect()
+    }
+}

@@ -1,0 +1,153 @@
+//! What waits to be sent to one connection: bounded in number and in bytes.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::Notify;
+
+use super::Lagged;
+
+/// Messages a connection may lag behind. The largest burst there is, every step of a few large clusters, is about
+/// half of it.
+pub(super) const MESSAGES: usize = 4096;
+
+/// Bytes a connection may lag behind; messages are shared, so that many slow connections hold few of them twice.
+const BYTES: usize = 16 << 20;
+
+/// Ends of commands that are kept for a connection that lags: more than a user may have running at once.
+const FINALS: usize = 256;
+
+/// What becomes of a message where the connection does not keep up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It is lost: a snapshot says all that it said.
+    Passing,
+    /// It is kept: the end of a command.
+    Final,
+}
+
+/// The queue of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wakes: Notify,
+    /// Rung whenever something was taken.
+    taken: Notify,
+    clients: AtomicBool,
+    usage: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: VecDeque<(Utf8Bytes, Kind)>,
+    bytes: usize,
+    /// Only ends of commands are taken, until the connection resumes.
+    lagging: bool,
+}
+
+impl Queue {
+    pub(super) fn push(&self, text: &Utf8Bytes, kind: Kind) {
+        let mut state = self.lock();
+        if !state.lagging && (state.messages.len() >= MESSAGES || state.bytes + text.len() > BYTES) {
+            state.lag();
+        }
+        if state.lagging && kind == Kind::Passing {
+            return;
+        }
+        if state.lagging && state.messages.len() >= FINALS {
+            state.pop();
+        }
+        state.bytes += text.len();
+        state.messages.push_back((text.clone(), kind));
+        drop(state);
+        self.wakes.notify_one();
+    }
+
+    pub(super) async fn next(&self) -> Result<Utf8Bytes, Lagged> {
+        loop {
+            {
+                let mut state = self.lock();
+                if state.lagging {
+                    return Err(Lagged);
+                }
+                if let Some(text) = state.pop() {
+                    drop(state);
+                    self.taken.notify_waiters();
+                    return Ok(text);
+                }
+            }
+            self.wakes.notified().await;
+        }
+    }
+
+    pub(super) fn waiting(&self) -> Option<Utf8Bytes> {
+        let text = self.lock().pop();
+        self.taken.notify_waiters();
+        text
+    }
+
+    /// Waits until little is left to be taken.
+    pub(super) async fn taken(&self) {
+        loop {
+            let taken = self.taken.notified();
+            {
+                let state = self.lock();
+                if state.lagging || state.bytes <= BYTES / 8 && state.messages.len() <= MESSAGES / 8 {
+                    return;
+                }
+            }
+            taken.await;
+        }
+    }
+
+    /// Goes on with these before what was kept.
+    pub(super) fn resume(&self, snapshot: impl DoubleEndedIterator<Item = Utf8Bytes>) {
+        let mut state = self.lock();
+        state.lagging = false;
+        for text in snapshot.rev() {
+            state.bytes += text.len();
+            state.messages.push_front((text, Kind::Passing));
+        }
+        drop(state);
+        self.wakes.notify_one();
+    }
+
+    pub(super) fn want_clients(&self) {
+        self.clients.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn wants_clients(&self) -> bool {
+        self.clients.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn want_usage(&self) {
+        self.usage.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn wants_usage(&self) -> bool {
+        self.usage.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn lag(&mut self) {
+        self.lagging = true;
+        self.messages.retain(|(_, kind)| *kind == Kind::Final);
+        while self.messages.len() > FINALS {
+            self.messages.pop_front();
+        }
+        self.bytes = self.messages.iter().map(|(text, _)| text.len()).sum();
+    }
+
+    fn pop(&mut self) -> Option<Utf8Bytes> {
+        let (text, _) = self.messages.pop_front()?;
+        self.bytes -= text.len();
+        Some(text)
+    }
+}

@@ -1,0 +1,159 @@
+//! Nodes and whole clusters that come, stop, start and go, while they are used.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use qbo_e2e::cli::Running;
+use qbo_e2e::kubectl::Kubectl;
+use serde_json::Value;
+
+use crate::scene::{Scene, add};
+use crate::workload::Workload;
+
+const CLUSTER: &str = "qbo-e2e-scaling";
+
+#[test]
+fn nodes_and_clusters_come_stop_start_and_go() {
+    let scene = Scene::new();
+    scene.server().done(&add(&format!("{CLUSTER} -n 2")));
+    let kubectl = scene.kubectl(CLUSTER);
+    a_node_that_is_killed_while_it_joins_is_not_waited_for(&scene);
+    let nodes = nodes_join(&scene, &kubectl);
+    let workers = &nodes[1..];
+    let workload = Workload::new(&kubectl, &scene.docker, &nodes);
+    workload.deploy_web();
+    assert_eq!(workload.scale_web(3), sorted(workers), "it spreads to all workers");
+    workload.web_answers("joined", &nodes, workers);
+
+    a_node_stops_and_starts(&scene, &kubectl, &nodes[3]);
+    workload.web_runs(3);
+    workload.web_answers("started", &nodes, workers);
+
+    let gone = a_budget_delays_a_drain(&scene, &kubectl, &workload);
+    let left: Vec<&String> = workers.iter().filter(|node| **node != gone).collect();
+    force_waits_for_no_budget(&scene, &kubectl, left[0]);
+    scene.server().refuses(&format!("delete node {}", nodes[0]), 1, 409, "nothing without a control plane");
+
+    workload.claim_keeps_data();
+    a_cluster_stops_and_starts(&scene, &kubectl);
+    workload.claim_still_keeps_data("reader-started");
+    what_is_frozen_in_a_node(&scene, &nodes[0]);
+    of_two_at_once_one_wins(&scene, &format!("delete cluster {CLUSTER}"));
+    scene.assert_clean();
+    scene.end();
+}
+
+/// The cluster is as it was, and the command can be repeated.
+fn a_node_that_is_killed_while_it_joins_is_not_waited_for(scene: &Scene) {
+    let before = scene.states(CLUSTER);
+    let mut joining = Running::start(scene.server().qbo(&format!("add node {CLUSTER}")));
+    let message = joining.await_step("container", "done");
+    scene.docker.run(&["kill", message["output"][0]["node"].as_str().expect("a step tells its node")]);
+    joining.end().assert_failed(2, 502, "ended while it joined");
+    assert_eq!(scene.states(CLUSTER), before);
+}
+
+/// As a runc leaves it that is killed in the middle of its work: with version 1 of cgroups no signal ends it.
+fn what_is_frozen_in_a_node(scene: &Scene, node: &str) {
+    let find = "find /sys/fs/cgroup -path '*cri-containerd*' -name freezer.state | head -n 1 | xargs -r -I STATE sh -c 'echo FROZEN > STATE'";
+    scene.docker.run(&["exec", node, "sh", "-c", find]);
+}
+
+/// The other is told that somebody else is at it, or that it is gone.
+fn of_two_at_once_one_wins(scene: &Scene, line: &str) {
+    let both = [(); 2].map(|()| Running::start(scene.server().qbo(line))).map(Running::end);
+    let [lost, won] = if both[0].exit == 0 { [&both[1], &both[0]] } else { [&both[0], &both[1]] };
+    won.assert_done();
+    assert!([404, 409].map(Value::from).contains(&lost.last()["code"]), "{lost}");
+    assert_eq!(lost.exit, 1, "{lost}");
+}
+
+/// Two nodes join at once, seen by qbo and by kubectl alike; returns all names, the control plane's first.
+fn nodes_join(scene: &Scene, kubectl: &Kubectl) -> Vec<String> {
+    let added = scene.server().done(&format!("add node {CLUSTER} -n 2"));
+    let ready = added.rows("output").into_iter().filter(|row| row["step"] == "ready" && row["state"] == "done").count();
+    assert_eq!(ready, 2, "every node is told of when it is Ready: {added}");
+    let states = scene.states(CLUSTER);
+    assert!(states.iter().all(|(_, state)| state == "ready"), "{states:?}");
+    let names: Vec<String> = states.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), 4);
+    assert_eq!(sorted(&kubectl.await_ready(4)), sorted(&names));
+    names
+}
+
+/// It keeps its address, and is Ready once the command ends.
+fn a_node_stops_and_starts(scene: &Scene, kubectl: &Kubectl, node: &str) {
+    let (row, addresses) = (scene.rows("nodes", node), kubectl.addresses());
+    scene.server().done(&format!("stop node {node}"));
+    assert_eq!(scene.rows("nodes", node)[0]["state"], "stopped");
+    assert_eq!(scene.docker.run(&["inspect", "--format", "{{.State.Running}}", node]), "false");
+    assert_eq!(scene.cluster(CLUSTER)["state"], "not_ready");
+
+    scene.server().done(&format!("start node {node}"));
+    assert_eq!(scene.rows("nodes", node), row, "all is as it was");
+    assert_eq!(scene.docker.address(node, CLUSTER), row[0]["address"]);
+    assert_eq!(kubectl.addresses(), addresses);
+    assert_eq!(kubectl.await_ready(4).len(), 4);
+}
+
+/// The only pod of a Deployment keeps its node until another runs elsewhere; returns the node that went.
+fn a_budget_delays_a_drain(scene: &Scene, kubectl: &Kubectl, workload: &Workload<'_>) -> String {
+    let node = workload.scale_web(1).concat();
+    kubectl.run(&["create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=1"]);
+    let mut leaving = Running::start(scene.server().qbo(&format!("delete node {node}")));
+    leaving.await_message("the budget to be told of", |message| {
+        let row = &message["output"][0];
+        let detail = row["detail"].as_str().unwrap_or_default();
+        row["step"] == "drain" && row["state"] == "progress" && detail.contains("disruption budget")
+    });
+    assert_eq!(scene.rows("nodes", &node)[0]["state"], "deleting");
+    assert_eq!(kubectl.get(&["node", &node])["spec"]["unschedulable"], true);
+    assert_eq!(workload.web_runs(1).concat(), node);
+
+    kubectl.run(&["scale", "deployment/web", "--replicas=2"]);
+    let left = leaving.end();
+    left.assert_done();
+    assert_gone(scene, kubectl, &node);
+    assert!(!workload.web_runs(2).contains(&node), "its pod has moved");
+    node
+}
+
+/// A budget that no pod may go by does not hold up who forces it.
+fn force_waits_for_no_budget(scene: &Scene, kubectl: &Kubectl, node: &str) {
+    kubectl.run(&["patch", "poddisruptionbudget", "web", "--patch", r#"{"spec": {"minAvailable": 2}}"#]);
+    let short = node.split('.').next().unwrap_or_default();
+    let forced = scene.server().done(&format!("delete node {short} --force"));
+    assert!(forced.rows("output").iter().all(|row| row["step"] != "drain"), "{forced}");
+    assert_gone(scene, kubectl, node);
+}
+
+fn assert_gone(scene: &Scene, kubectl: &Kubectl, node: &str) {
+    assert!(!scene.nodes(CLUSTER).contains(&node.to_owned()), "its container is left");
+    assert!(!kubectl.addresses().contains_key(node), "its Node is left");
+    assert!(scene.states(CLUSTER).iter().all(|(name, _)| name != node), "its row is left");
+}
+
+/// All nodes keep their addresses, and are Ready once the command ends.
+fn a_cluster_stops_and_starts(scene: &Scene, kubectl: &Kubectl) {
+    let (cluster, nodes, addresses) = (scene.cluster(CLUSTER), scene.rows("nodes", CLUSTER), kubectl.addresses());
+    of_two_at_once_one_wins(scene, &format!("stop cluster {CLUSTER}"));
+    assert_eq!(scene.cluster(CLUSTER)["state"], "stopped");
+    let states = scene.states(CLUSTER);
+    assert!(states.iter().all(|(_, state)| state == "stopped"), "{states:?}");
+    assert_eq!(scene.docker.run(&["ps", "--quiet", "--filter", &format!("label=io.qbo.cluster={CLUSTER}")]), "");
+    let pods = || scene.rows("pods", CLUSTER);
+    qbo_e2e::wait::until("pods to be unknown", Duration::from_secs(10), || {
+        pods().iter().all(|pod| pod["status"] == "Unknown").then_some(())
+    });
+    scene.server().refuses(&format!("add node {CLUSTER}"), 1, 409, "does not answer");
+
+    of_two_at_once_one_wins(scene, &format!("start cluster {CLUSTER}"));
+    assert_eq!(scene.cluster(CLUSTER), cluster);
+    assert_eq!(scene.rows("nodes", CLUSTER), nodes, "all is as it was");
+    assert_eq!(kubectl.addresses(), addresses);
+    assert_eq!(sorted(&kubectl.await_ready(2)), addresses.into_keys().collect::<Vec<_>>());
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    names.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
