@@ -1,0 +1,48 @@
+/** Debian's Chromium, driven by playwright. */
+
+import { chromium, type Browser, type Page } from "playwright-core";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export async function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env["QBO_CHROMIUM"] ?? "/usr/bin/chromium",
+    headless: true,
+    args: FLAGS,
+  });
+}
+
+export interface Shown {
+  readonly width: number;
+  readonly height: number;
+  readonly theme: "dark" | "light";
+}
+
+/** A page of a browser that remembers nothing; whatever goes wrong in it is in `troubles`. */
+export async function open(
+  browser: Browser,
+  address: string,
+  shown: Partial<Shown> = {},
+): Promise<{ page: Page; troubles: string[] }> {
+  const context = await browser.newContext({
+    viewport: { width: shown.width ?? 1280, height: shown.height ?? 800 },
+    colorScheme: shown.theme ?? "dark",
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  const troubles: string[] = [];
+  page.on("pageerror", (error) => troubles.push(`${error.message}\n${error.stack ?? ""}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().includes("WebSocket connection")) troubles.push(message.text());
+  });
+  await page.goto(address);
+  return { page, troubles };
+}

@@ -1,0 +1,14 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { alias: { $contract: fileURLToPath(new URL("../../crates/contract/generated", import.meta.url)) } },
+  root: fileURLToPath(new URL(".", import.meta.url)),
+  test: {
+    include: ["*.e2e.ts"],
+    environment: "node",
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
