@@ -12,7 +12,7 @@ use crate::name::{
     ClusterName, ClusterReference, CommandReference, Domain, LocalPath, NodeReference, ObjectReference, UserReference,
 };
 use crate::registry::{RegistryAddress, RegistryName};
-use crate::settings::{PortMapping, PortReference, Settings};
+use crate::settings::{PortMapping, PortReference, Settings, Timeout};
 use crate::terminal::{OpenRequest, TerminalKind};
 
 /// A command, complete and valid in itself; whether its objects exist is known only where it is executed.
@@ -253,13 +253,28 @@ pub struct AddNode {
     pub control_plane: bool,
 }
 
-/// `delete node NODE… [--force]`
+/// `delete node NODE… [--timeout TIME | --force]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteNode {
     /// The nodes to remove; at least one.
     pub nodes: Vec<NodeReference>,
-    /// Do not wait for their pods to leave.
-    pub force: bool,
+    /// How their pods are to leave.
+    pub drain: Drain,
+}
+
+/// How the pods of a node that goes are to leave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drain {
+    /// As disruption budgets let them, within this time; the node stays where they do not.
+    Within(Timeout),
+    /// With the node.
+    Not,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::Within(Timeout::DRAIN)
+    }
 }
 
 /// `join|leave mirror UUID…`

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use qbo_api::command::{
     AddCluster, AddImage, AddNode, AddPort, AddRegistry, AdmitUser, Cancel, Clusters, Command, ControlPlaneCount,
-    DeleteNode, DeletePort, DeleteRegistry, ExportLogs, Get, GetClients, GetCluster, GetImages, GetNetworks,
+    DeleteNode, DeletePort, DeleteRegistry, Drain, ExportLogs, Get, GetClients, GetCluster, GetImages, GetNetworks,
     GetRegistries, LoadImage, Logs, Mirrors, NodeCount, Nodes, OpenNode, PodLogs, PodPlace, Selection,
 };
 use qbo_api::grammar::{FORMS, parse};
@@ -47,10 +47,15 @@ fn node_command() -> impl Strategy<Value = Command> {
             nodes,
             control_plane
         })),
-        (names(OBJECT), any::<bool>()).prop_map(|(nodes, force)| Command::DeleteNode(DeleteNode { nodes, force })),
+        (names(OBJECT), drain()).prop_map(|(nodes, drain)| Command::DeleteNode(DeleteNode { nodes, drain })),
         nodes().prop_map(Command::StartNode),
         nodes().prop_map(Command::StopNode),
     ]
+}
+
+fn drain() -> impl Strategy<Value = Drain> {
+    let within = (1..=1440_u16).prop_map(|minutes| format!("{minutes}m").parse().expect("up to a day"));
+    prop_oneof![Just(Drain::Not), within.prop_map(Drain::Within)]
 }
 
 fn mirror_command() -> impl Strategy<Value = Command> {
@@ -394,6 +399,7 @@ fn errors_point_at_the_word() {
         ("get nodes --all=yes", "--all=yes", "takes no value"),
         ("test host -n", "-n", "takes no options"),
         ("get net -H alex", "alex", "exclude each other"),
+        ("delete node node-1 --force --timeout 1m", "1m", "exclude each other"),
         ("get pods Alex!", "Alex!", "no name and no id has"),
         ("stop node", "", "or -A for all"),
         ("delete node -A", "-A", "unknown option"),

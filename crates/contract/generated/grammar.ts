@@ -878,15 +878,22 @@ export const FORMS: readonly GrammarForm[] = [
     "options": [
       {
         "short": "",
+        "long": "timeout",
+        "value": "TIME",
+        "about": "How long disruption budgets may keep their pods, as 90s; then the nodes stay (default 2m)"
+      },
+      {
+        "short": "",
         "long": "force",
         "value": "",
         "about": "Do not wait for their pods to leave"
       }
     ],
-    "usage": "delete node NODE… [--force]",
+    "usage": "delete node NODE… [--timeout TIME] [--force]",
     "about": "Drain nodes, take them out of their clusters and remove them",
     "examples": [
-      "delete node node-2b251a2c"
+      "delete node node-2b251a2c",
+      "delete node node-2b251a2c --timeout 10m"
     ]
   },
   {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use qbo_e2e::cli::Running;
 use qbo_e2e::docker::Docker;
 use qbo_e2e::namespace::PrivateDocker;
+use qbo_e2e::registry::archive;
 use qbo_e2e::server::Options;
 use qbo_e2e::wait;
 
-use crate::scene::{Scene, add, image, kubectl};
+use crate::scene::{Scene, add, image, kubectl, probe};
 
 /// Room for the image and some nodes.
 const SIZE: &str = "8g";
@@ -19,6 +20,8 @@ const NOTHING: u64 = 64 << 10;
 const LITTLE: u64 = 512 << 20;
 /// Of a host that has nothing else.
 const PORT: u16 = 8443;
+/// Of the host's Docker.
+const APP: &str = "qbo-e2e-app:1";
 /// For a Docker that died to be missed.
 const DYING: Duration = Duration::from_secs(10);
 /// For a cluster to be Ready after Docker started.
@@ -51,6 +54,7 @@ fn a_full_disk_and_a_dying_docker_leave_nothing_and_clusters_come_back() {
     scene.await_clean();
 
     a_cluster_comes_back(&scene, &mut docker);
+    docker_dies_while_a_cluster_changes(&scene, &mut docker);
     scene.end();
 }
 
@@ -96,6 +100,63 @@ fn docker_dies_while_a_cluster_stops(scene: &Scene, docker: &mut PrivateDocker, 
     scene.await_states(DYING, cluster, "stopped");
     scene.server().done(&format!("start cluster {cluster}"));
     scene.await_states(DYING, cluster, "ready");
+}
+
+/// Whoever changed the cluster is told. As soon as Docker is back it is as it was or as it was to be, and the same command
+/// does the rest.
+fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker) {
+    let cluster = "qbo-e2e-changing";
+    scene.server().done(&add(&format!("{cluster} -n 2")));
+    let before = scene.rows("nodes", cluster);
+    let add_node = format!("add node {cluster}");
+    docker_dies(scene, docker, &add_node, ("container", "done"));
+    wait::until_ok("the node that did not join to go", COMING_BACK, || match scene.rows("nodes", cluster) {
+        nodes if nodes == before => Ok(()),
+        nodes => Err(format!("{nodes:?}")),
+    });
+    scene.server().done(&add_node);
+    let names: Vec<String> = scene.states(cluster).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), 3);
+
+    let program = std::fs::read(probe()).expect("the probe is there");
+    scene.docker.load(APP, "amd64", &archive("probe", 0o755, &program));
+    let load = format!("load image {APP} -c {cluster}");
+    docker_dies(scene, docker, &load, ("load", "started"));
+    scene.await_states(COMING_BACK, cluster, "ready");
+    scene.server().done(&load);
+
+    let delete_node = format!("delete node {}", names[2]);
+    docker_dies(scene, docker, &delete_node, ("drain", "done"));
+    wait::until_ok("the node to go", COMING_BACK, || match scene.server().run(&delete_node) {
+        ended if ended.exit == 0 || ended.last()["code"] == 404 => Ok(()),
+        ended => Err(ended.to_string()),
+    });
+    scene.await_states(COMING_BACK, cluster, "ready");
+    assert_eq!(scene.states(cluster).len(), 2);
+
+    scene.server().done(&format!("stop cluster {cluster}"));
+    let start = format!("start cluster {cluster}");
+    docker_dies(scene, docker, &start, ("start", "done"));
+    scene.server().done(&start);
+    assert_eq!(scene.rows("nodes", cluster), before);
+
+    let delete = format!("delete cluster {cluster}");
+    docker_dies(scene, docker, &delete, ("delete", "started"));
+    wait::until_ok("the cluster to go", COMING_BACK, || match scene.server().run(&delete) {
+        ended if ended.exit == 0 || ended.last()["code"] == 404 => Ok(()),
+        ended => Err(ended.to_string()),
+    });
+    scene.docker.run(&["image", "rm", APP]);
+    scene.assert_clean();
+}
+
+/// Docker dies as soon as a command has come so far, and is there again.
+fn docker_dies(scene: &Scene, docker: &mut PrivateDocker, line: &str, (step, state): (&str, &str)) {
+    let mut running = Running::start(scene.server().qbo(line));
+    running.await_step(step, state);
+    docker.kill();
+    running.end().assert_failed(2, 503, "Docker does not answer");
+    docker.start_daemon();
 }
 
 /// The port that leads into the cluster does, where its Docker is.

@@ -15,8 +15,11 @@ const CLUSTER: &str = "qbo-e2e-scaling";
 #[test]
 fn nodes_and_clusters_come_stop_start_and_go() {
     let scene = Scene::new();
-    scene.server().done(&add(&format!("{CLUSTER} -n 2")));
+    let added = scene.server().done(&add(&format!("{CLUSTER} -n 2 --wait nodes")));
+    let steps: Vec<&Value> = added.rows("output").into_iter().map(|row| &row["step"]).collect();
+    assert!(steps.contains(&&"nodes ready".into()) && !steps.contains(&&"cluster DNS available".into()), "{steps:?}");
     let kubectl = scene.kubectl(CLUSTER);
+    assert_eq!(kubectl.await_ready(2).len(), 2);
     a_node_that_is_killed_while_it_joins_is_not_waited_for(&scene);
     let nodes = nodes_join(&scene, &kubectl);
     let workers = &nodes[1..];
@@ -96,10 +99,15 @@ fn a_node_stops_and_starts(scene: &Scene, kubectl: &Kubectl, node: &str) {
     assert_eq!(kubectl.await_ready(4).len(), 4);
 }
 
-/// The only pod of a Deployment keeps its node until another runs elsewhere; returns the node that went.
+/// The only pod of a Deployment keeps its node: as long as it was said, then the node stays; or until another runs elsewhere.
+/// Returns the node that went.
 fn a_budget_delays_a_drain(scene: &Scene, kubectl: &Kubectl, workload: &Workload<'_>) -> String {
     let node = workload.scale_web(1).concat();
     kubectl.run(&["create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=1"]);
+    scene.server().refuses(&format!("delete node {node} --timeout 3s"), 2, 504, "after 3s there are still pods");
+    assert_eq!(scene.rows("nodes", &node)[0]["state"], "ready");
+    assert_eq!(kubectl.get(&["node", &node])["spec"]["unschedulable"], Value::Null);
+
     let mut leaving = Running::start(scene.server().qbo(&format!("delete node {node}")));
     leaving.await_message("the budget to be told of", |message| {
         let row = &message["output"][0];

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    AddCluster, AddRegistry, Command, ControlPlaneCount, ExportLogs, Get, LoadImage, NodeCount, PodPlace, Selection,
+    AddCluster, AddRegistry, Command, ControlPlaneCount, Drain, ExportLogs, Get, LoadImage, NodeCount, PodPlace,
+    Selection,
 };
 use crate::name::ClusterReference;
 
@@ -74,7 +75,11 @@ impl fmt::Display for Command {
             Self::DeleteNode(delete) => {
                 formatter.write_str("delete node")?;
                 words(formatter, &delete.nodes)?;
-                flag(formatter, "--force", delete.force)
+                match delete.drain {
+                    drain if drain == Drain::default() => Ok(()),
+                    Drain::Within(time) => write!(formatter, " --timeout {time}"),
+                    Drain::Not => formatter.write_str(" --force"),
+                }
             }
             Self::StartNode(start) => write!(formatter, "start node{}", start.selection),
             Self::StopNode(stop) => write!(formatter, "stop node{}", stop.selection),

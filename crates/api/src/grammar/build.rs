@@ -8,7 +8,7 @@ use super::form::Opt;
 use super::parse::Words;
 use crate::command::{
     AddCluster, AddImage, AddNode, AddPort, AddRegistry, AdmitUser, Cancel, Clusters, Command, ControlPlaneCount,
-    DeleteNode, DeletePort, DeleteRegistry, ExportLogs, Get, GetClients, GetCluster, GetImages, GetNetworks,
+    DeleteNode, DeletePort, DeleteRegistry, Drain, ExportLogs, Get, GetClients, GetCluster, GetImages, GetNetworks,
     GetRegistries, LoadImage, Logs, Mirrors, NodeCount, Nodes, OpenNode, PodLogs, PodPlace, Selection,
 };
 use crate::name::{ClusterReference, NameError};
@@ -57,7 +57,7 @@ pub(super) fn build(words: &Words<'_>) -> Result<Command, GrammarError> {
         ("get", "registries") => Command::GetRegistries(GetRegistries { watch: words.flag("watch") }),
         ("get", "clients") => Command::GetClients(GetClients { watch: words.flag("watch") }),
         ("delete", "cluster") => Command::DeleteCluster(words.clusters()?),
-        ("delete", "node") => Command::DeleteNode(DeleteNode { nodes: words.distinct()?, force: words.flag("force") }),
+        ("delete", "node") => Command::DeleteNode(DeleteNode { nodes: words.distinct()?, drain: words.drain()? }),
         ("delete", "registry") => Command::DeleteRegistry(DeleteRegistry { registries: words.distinct()? }),
         ("start", "cluster") => Command::StartCluster(words.clusters()?),
         ("stop", "cluster") => Command::StopCluster(words.clusters()?),
@@ -231,6 +231,18 @@ impl Words<'_> {
 
     fn get(&self) -> Result<Get, GrammarError> {
         Ok(Get { selection: self.selection()?, watch: self.flag("watch") })
+    }
+
+    fn drain(&self) -> Result<Drain, GrammarError> {
+        let within = self.value("timeout")?.map_or_else(Drain::default, Drain::Within);
+        match (self.flag("force"), self.option("timeout")) {
+            (false, _) => Ok(within),
+            (true, None) => Ok(Drain::Not),
+            (true, Some((_, index, _))) => {
+                let problem = "--timeout and --force exclude each other";
+                Err(GrammarError::at(self.all, *index, problem, "wait for their pods so long, or not at all"))
+            }
+        }
     }
 
     /// The server's log, or that of the pod that is named.

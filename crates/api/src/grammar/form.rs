@@ -435,9 +435,17 @@ pub const FORMS: &[Form] = &[
         verb: "delete",
         subject: Some(&NODE),
         argument: Argument::Some("NODE"),
-        options: &[Opt { short: None, long: "force", value: None, about: "Do not wait for their pods to leave" }],
+        options: &[
+            Opt {
+                short: None,
+                long: "timeout",
+                value: Some("TIME"),
+                about: "How long disruption budgets may keep their pods, as 90s; then the nodes stay (default 2m)",
+            },
+            Opt { short: None, long: "force", value: None, about: "Do not wait for their pods to leave" },
+        ],
         about: "Drain nodes, take them out of their clusters and remove them",
-        examples: &["delete node node-2b251a2c"],
+        examples: &["delete node node-2b251a2c", "delete node node-2b251a2c --timeout 10m"],
     },
     Form {
         verb: "delete",

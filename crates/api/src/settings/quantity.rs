@@ -35,7 +35,7 @@ const UNITS: [(&str, u64); 8] = [
 const MOST_CPUS: u64 = 1_000_000;
 const MOST_MEMORY: u64 = 1 << 50;
 
-/// A cluster is never waited for longer.
+/// Nothing is ever waited for longer.
 const LONGEST: Duration = Duration::from_hours(24);
 
 impl Cpus {
@@ -53,6 +53,9 @@ impl Memory {
 }
 
 impl Timeout {
+    /// For pods to leave a node, where nothing is said.
+    pub(crate) const DRAIN: Self = Self(Duration::from_mins(2));
+
     /// As a duration.
     pub fn get(self) -> Duration {
         self.0

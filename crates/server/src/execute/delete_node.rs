@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use qbo_api::command::{DeleteNode, Selection};
+use qbo_api::command::{DeleteNode, Drain, Selection};
 use qbo_api::message::Code;
 use qbo_api::model::State;
+use qbo_api::settings::Timeout;
 use qbo_bootstrap::{NodeOptions, Role, control_plane_objects};
 
 use super::{Services, settle, together};
@@ -20,9 +21,6 @@ use crate::operations::{Business, Running};
 use crate::provision::living::Living;
 use crate::provision::{Mark, remove};
 use crate::report::Reporter;
-
-/// How long disruption budgets may keep pods on a node.
-const DRAIN_LIMIT: Duration = Duration::from_mins(2);
 
 /// How long the API server may take to learn which control planes are left.
 const OBJECTS_LIMIT: Duration = Duration::from_secs(10);
@@ -52,7 +50,7 @@ pub(super) async fn run(
         ready.push((cluster, nodes, api_server, claim));
     }
     let deleted = ready.into_iter().map(async |(cluster, nodes, api_server, claim)| {
-        let context = Leave { services, cluster: &cluster, api_server, reporter, running, force: delete.force };
+        let context = Leave { services, cluster: &cluster, api_server, reporter, running, drain: delete.drain };
         let outcomes = context.nodes(&nodes).await;
         settle(services).await;
         drop(claim);
@@ -69,7 +67,7 @@ struct Leave<'a> {
     api_server: Arc<dyn ApiServer>,
     reporter: &'a Reporter,
     running: &'a Running,
-    force: bool,
+    drain: Drain,
 }
 
 impl Leave<'_> {
@@ -97,8 +95,8 @@ impl Leave<'_> {
     }
 
     async fn node(&self, node: &FoundNode) -> Result<(), Failure> {
-        if !self.force {
-            self.drain(node).await?;
+        if let Drain::Within(time) = self.drain {
+            self.drain(node, time).await?;
         }
         let (engine, container) = (&*self.services.engine, &node.container);
         let step =
@@ -130,7 +128,7 @@ impl Leave<'_> {
     }
 
     /// Has the pods leave; where they do not, or the command is cancelled, the node stays as it was.
-    async fn drain(&self, node: &FoundNode) -> Result<(), Failure> {
+    async fn drain(&self, node: &FoundNode, limit: Timeout) -> Result<(), Failure> {
         let name = &node.container.name;
         let step = self.reporter.step(&self.cluster.identity.name, name, "drain", "kubernetes POST evictions");
         let waiting = |line: &str| step.progress(line);
@@ -138,12 +136,12 @@ impl Leave<'_> {
             self.api_server.cordon(name, true).await?;
             Ok::<_, Failure>(self.api_server.drain(name, &waiting).await?)
         };
-        let drained = tokio::time::timeout(DRAIN_LIMIT, drained);
+        let drained = tokio::time::timeout(limit.get(), drained);
         let outcome = match self.running.token().run_until_cancelled(drained).await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => {
-                let problem = format!("after {} s there are still pods on '{name}'", DRAIN_LIMIT.as_secs());
-                let cure = "a disruption budget may keep them (kubectl get pdb -A); or do not wait for them: --force";
+                let problem = format!("after {limit} there are still pods on '{name}'");
+                let cure = "a disruption budget may keep them (kubectl get pdb -A): wait longer with --timeout, or not at all with --force";
                 Err(Failure::new(Code::TIMEOUT, problem, cure))
             }
             None => Err(Failure::cancelled()),

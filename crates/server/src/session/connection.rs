@@ -170,15 +170,19 @@ impl Connection {
                     None => mirrors.iter().try_for_each(|mirror| self.feed.leave(*mirror)),
                 })
             }
-            Command::GetClients(get) if get.watch => {
-                self.feed.want_clients();
-                None
-            }
-            Command::GetUsage(get) if get.watch => {
-                self.feed.want_usage();
+            command => {
+                self.want(command);
                 self.join(&self.followed(command)).err().map(Err)
             }
-            command => self.join(&self.followed(command)).err().map(Err),
+        }
+    }
+
+    /// From now on this connection is told what only those are told who asked.
+    fn want(&self, command: &Command) {
+        match command {
+            Command::GetClients(get) if get.watch => self.feed.want_clients(),
+            Command::GetUsage(get) if get.watch => self.feed.want_usage(),
+            _ => {}
         }
     }
 

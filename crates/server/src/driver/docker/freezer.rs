@@ -35,7 +35,8 @@ pub(super) async fn thawing<T>(container: &str, grace: Duration, ending: impl Fu
 
 /// Thaws all groups of a container, and tells how many of them were frozen.
 fn thaw(root: &Path, container: &str) -> usize {
-    // By Docker's own driver of cgroups, and by systemd's.
+    // By Docker's own driver of cgroups, and by systemd's. Its first process would tell no more: one that ended already and waits
+    // for the frozen ones is in no group any more.
     let places = [format!("docker/{container}"), format!("system.slice/docker-{container}.scope")];
     let mut groups: Vec<PathBuf> = places.iter().map(|place| root.join(place)).collect();
     let mut count = 0;
