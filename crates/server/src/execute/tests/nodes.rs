@@ -174,7 +174,7 @@ async fn a_node_whose_pods_do_not_leave_stays() {
     cloud.kubernetes.go(Stage::Drain, Manner::Hangs);
     let failure = cloud.fail(&format!("delete node {} --timeout 90s", names[1])).await;
     assert_eq!(failure.code, Code::TIMEOUT);
-    assert!(failure.problem.contains("after 90s"), "{}", failure.problem);
+    assert!(failure.problem.contains("after 1m30s"), "{}", failure.problem);
     assert!(failure.cure.contains("kubectl get pdb") && failure.cure.contains("--force"), "{}", failure.cure);
     assert_eq!(cloud.everything(), before);
 }
