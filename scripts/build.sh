@@ -7,7 +7,8 @@ build_release=$build_target/release
 build_stamps=$repository/target/release
 build_static_target=x86_64-unknown-linux-gnu
 
-# Whether a source is newer than the last build of a binary. Cargo would need longer to tell.
+# Whether a source is newer than the last build of a binary, or that is gone: it was made in another directory of Cargo's. Cargo would
+# need longer to tell.
 build_is_old() {
 	local stamp=$build_stamps/.$1.built sources=("$repository/crates")
 	# These depend on nothing else here, and are not exchanged without need.
@@ -17,7 +18,7 @@ build_is_old() {
 	# The console is in it.
 	qbo-api) sources+=("$repository/web") ;;
 	esac
-	[[ ! -e $stamp || -n $(find "$repository"/Cargo.{toml,lock} "${sources[@]}" \( -name node_modules -o -name dist \) -prune -o \
+	[[ ! -e $stamp || ! -e $(build_output "$1") || -n $(find "$repository"/Cargo.{toml,lock} "${sources[@]}" \( -name node_modules -o -name dist \) -prune -o \
 		-newer "$stamp" -print -quit) ]]
 }
 
