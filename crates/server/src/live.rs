@@ -9,6 +9,7 @@ mod cluster;
 mod docker;
 mod kubernetes;
 mod objects;
+mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,9 +44,6 @@ const CHUNK: usize = 500;
 
 /// How long a `get` right after the start waits for the engine's first answer.
 const FIRST_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long it then waits for the API servers of the user's clusters: without them it can only say "unknown".
-const MEETING_LIMIT: Duration = Duration::from_secs(3);
 
 /// What is known now.
 pub struct Live {
@@ -141,18 +139,6 @@ impl Live {
         Ok(self.glance(user))
     }
 
-    /// Waits a moment for the API servers of the user's clusters that were not heard of yet.
-    pub(crate) async fn meet(&self, user: &str) {
-        let met = || {
-            let inner = self.lock();
-            let mut own = inner.clusters.values().filter(|cluster| cluster.identity.user == user);
-            (inner.begun && !own.any(LiveCluster::is_about_to_answer)).then_some(())
-        };
-        if let Err(failure) = self.wait("API servers to answer", MEETING_LIMIT, met).await {
-            tracing::debug!(%failure, "they are taken for unknown");
-        }
-    }
-
     /// Why nothing can be done with the engine just now; none where it answers.
     pub(crate) fn engine_absence(&self) -> Option<Failure> {
         let awaited = || Failure::new(qbo_api::message::Code::UNAVAILABLE, "Docker has not answered yet", "");
@@ -168,44 +154,9 @@ impl Live {
         View { inner: self.lock(), user }
     }
 
-    /// Waits until something is known. `look` must not wait for anything itself.
-    pub(crate) async fn wait<T>(
-        &self,
-        what: &str,
-        limit: Duration,
-        look: impl Fn() -> Option<T> + Send,
-    ) -> Result<T, Failure> {
-        tokio::time::timeout(limit, self.until(look)).await.map_err(|_| {
-            let problem = format!("waited {} s in vain for {what}", limit.as_secs());
-            Failure::new(qbo_api::message::Code::TIMEOUT, problem, "")
-        })
-    }
-
-    async fn until<T>(&self, look: impl Fn() -> Option<T> + Send) -> T {
-        let mut moved = self.moved.subscribe();
-        loop {
-            moved.mark_unchanged();
-            if let Some(found) = look() {
-                return found;
-            }
-            // The sender is a field of ours.
-            let _ = moved.changed().await;
-        }
-    }
-
-    /// Waits until an API server answers that did not, or did since this was last waited for.
-    pub(crate) async fn reached(&self) {
-        self.reached.notified().await;
-    }
-
     /// The state of a cluster's node; none where it is not known.
     pub(crate) fn node_state(&self, cluster: Uuid, node: &str) -> Option<State> {
         self.lock().clusters.get(&cluster)?.node_state(node)
-    }
-
-    /// Waits until one of these nodes has ended, and returns its name: nobody waits for it to be Ready then.
-    pub(crate) async fn ended_node(&self, cluster: Uuid, is_meant: impl Fn(&str) -> bool + Send + Sync) -> String {
-        self.until(|| self.lock().clusters.get(&cluster)?.ended_node(&is_meant).map(str::to_owned)).await
     }
 
     /// When a node's kubelet last told how it is, in seconds since the epoch; none where it never did.
@@ -297,6 +248,7 @@ impl Live {
             return;
         }
         inner.engine = EngineView::Lost(error);
+        self.move_on(&mut inner);
         let identities: Vec<Identity> = inner.clusters.values().map(|cluster| cluster.identity.clone()).collect();
         for identity in identities {
             self.change_locked(&mut inner, &identity, "docker GET /events", LiveCluster::engine_lost);
@@ -387,15 +339,6 @@ impl Live {
     /// Tells that something changed, whatever it was.
     pub(crate) fn moves(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()
-    }
-
-    /// Waits until the engine answers.
-    pub(crate) async fn engine_known(&self) {
-        let mut moved = self.moved.subscribe();
-        while !matches!(self.lock().engine, EngineView::Known) {
-            // The sender is a field of ours.
-            let _ = moved.changed().await;
-        }
     }
 
     /// Something was seen of a cluster by its API server.

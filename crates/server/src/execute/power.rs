@@ -179,7 +179,7 @@ async fn switch(
     join_all(switched).await.into_iter().collect()
 }
 
-/// Waits until nodes are Ready, or the command is cancelled.
+/// Waits until nodes are Ready, or one has ended, or Docker is gone, or the command is cancelled.
 pub(super) async fn await_ready(
     services: &Services,
     cluster: &Found,
@@ -193,7 +193,16 @@ pub(super) async fn await_ready(
         let step = reporter.step(&identity.name, name, "ready", "kubernetes WATCH nodes");
         let is_ready = || (services.live.node_state(identity.id, name) == Some(State::Ready)).then_some(());
         let what = format!("node '{name}' to be Ready");
-        let waited = services.live.wait(&what, READY_LIMIT, is_ready);
+        let ended = |name: &str| {
+            let problem = format!("node '{name}' ended while it started");
+            Failure::new(Code::BAD_GATEWAY, problem, format!("look at: docker logs {name}"))
+        };
+        let waited = async {
+            tokio::select! {
+                waited = services.live.wait(&what, READY_LIMIT, is_ready) => waited,
+                failure = services.live.in_vain(identity.id, |other| other == name, ended) => Err(failure),
+            }
+        };
         let outcome = running.token().run_until_cancelled(waited).await.unwrap_or_else(|| Err(Failure::cancelled()));
         match &outcome {
             Ok(()) => step.done(),

@@ -213,20 +213,21 @@ impl Context {
         if self.token.is_cancelled() { Err(self.expiry.failure()) } else { Ok(()) }
     }
 
-    /// Waits for something that changes nothing: until it happens, the command is cancelled, a node has ended, or time is up.
+    /// Waits for something that changes nothing: until it happens, the command is cancelled, a node has ended, Docker does not answer, or time is up.
     pub(super) async fn wait<T>(
         &self,
         what: &str,
         limit: Duration,
         future: impl Future<Output = T> + Send,
     ) -> Result<T, Failure> {
+        let ended = |node: &str| {
+            let problem = format!("node '{node}' ended while cluster '{}' was made", self.identity.name);
+            Failure::new(Code::BAD_GATEWAY, problem, "add it with --retain to keep it, and look at: docker logs <node>")
+        };
         tokio::select! {
             biased;
             () = self.token.cancelled() => Err(self.expiry.failure()),
-            node = self.live.ended_node(self.identity.id, |_| true) => {
-                let problem = format!("node '{node}' ended while cluster '{}' was made", self.identity.name);
-                Err(Failure::new(Code::BAD_GATEWAY, problem, "add it with --retain to keep it, and look at: docker logs <node>"))
-            }
+            failure = self.live.in_vain(self.identity.id, |_| true, ended) => Err(failure),
             outcome = tokio::time::timeout(limit, future) => outcome.map_err(|_| {
                 let name = &self.identity.name;
                 let seconds = limit.as_secs();

@@ -88,18 +88,19 @@ async fn join_one(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
     Ok(Mark::Ready.write(context.engine, &container).await?)
 }
 
-/// Waits until a new node is Ready, or has ended, or the command is cancelled.
+/// Waits until a new node is Ready, or has ended, or Docker is gone, or the command is cancelled.
 pub(super) async fn await_ready(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
     let step = context.reporter.step(&context.identity.name, &node.name, "ready", "kubernetes WATCH nodes");
     let is_ready = || (context.live.node_state(context.identity.id, &node.name) == Some(State::Ready)).then_some(());
     let what = format!("node '{}' to be Ready", node.name);
+    let ended = |name: &str| {
+        let problem = format!("node '{name}' ended while it joined");
+        Failure::new(Code::BAD_GATEWAY, problem, "nothing of it is left: add it again")
+    };
     let ready = async {
         tokio::select! {
             ready = context.live.wait(&what, READY_LIMIT, is_ready) => ready,
-            ended = context.live.ended_node(context.identity.id, |name| name == node.name) => {
-                let problem = format!("node '{ended}' ended while it joined");
-                Err(Failure::new(Code::BAD_GATEWAY, problem, "nothing of it is left: add it again"))
-            }
+            failure = context.live.in_vain(context.identity.id, |name| name == node.name, ended) => Err(failure),
         }
     };
     step.conclude(context.token.run_until_cancelled(ready).await.unwrap_or_else(|| Err(Failure::cancelled())))

@@ -1,7 +1,10 @@
 //! Nodes that come, go, stop and start.
 
+use std::time::Duration;
+
 use qbo_api::message::{Code, StepState};
 use qbo_api::model::State;
+use tokio::time::Instant;
 
 use crate::driver::engine::EngineFault;
 use crate::driver::fake::{Manner, Moment, Stage, Trouble};
@@ -98,7 +101,7 @@ async fn an_add_that_is_cancelled_or_whose_node_never_is_ready_leaves_the_cluste
         cloud
             .services
             .live
-            .wait("the node", std::time::Duration::from_mins(1), || {
+            .wait("the node", Duration::from_mins(1), || {
                 (cloud.services.live.glance(USER).nodes().len() == 3).then_some(())
             })
             .await
@@ -114,22 +117,58 @@ async fn an_add_that_is_cancelled_or_whose_node_never_is_ready_leaves_the_cluste
 async fn a_node_that_ends_while_it_joins_is_not_waited_for() {
     let (cloud, _) = with_cluster(2).await;
     let before = cloud.everything();
-    let ending = async {
-        let runs = || {
-            let mut nodes = cloud.services.live.glance(USER).nodes().into_iter();
-            let new = nodes.find(|node| node.state == State::Creating)?.id;
-            cloud.engine.is_running(&new).then_some(new)
-        };
-        let minute = std::time::Duration::from_mins(1);
-        let node = cloud.services.live.wait("the node to run", minute, runs).await.unwrap();
-        cloud.engine.halt_container(&node);
-    };
-    let began = tokio::time::Instant::now();
+    let ending = async { cloud.engine.halt_container(&joining_node(&cloud).await) };
+    let began = Instant::now();
     let (failure, ()) = tokio::join!(cloud.fail("add node alex"), ending);
     assert_eq!(failure.code, Code::BAD_GATEWAY, "{failure}");
     assert!(failure.problem.ends_with("ended while it joined"), "{failure}");
-    assert!(began.elapsed() < std::time::Duration::from_mins(1));
+    assert!(began.elapsed() < Duration::from_mins(1));
     assert_eq!(cloud.everything(), before);
+}
+
+/// Nothing tells of nodes any more where Docker is gone. One that is away for a moment only is waited for.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_nodes_of_a_docker_that_is_gone() {
+    let (cloud, _) = with_cluster(2).await;
+    let before = cloud.everything();
+    let dying = async {
+        joining_node(&cloud).await;
+        cloud.engine.vanish();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cloud.engine.revive();
+        cloud.services.live.engine_known().await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        cloud.engine.vanish();
+    };
+    let began = Instant::now();
+    let (failure, ()) = tokio::join!(cloud.fail("add node alex"), dying);
+    assert_eq!(failure.code, Code::UNAVAILABLE, "{failure}");
+    let lasted = began.elapsed();
+    assert!(Duration::from_secs(12) < lasted && lasted < Duration::from_mins(1), "{lasted:?}");
+    cloud.engine.revive();
+    cloud.services.live.engine_known().await;
+    cloud.sweep().await;
+    assert_eq!(cloud.everything(), before);
+
+    cloud.succeed("stop cluster alex").await;
+    cloud.kubernetes.go(Stage::Watch, Manner::Hangs);
+    let dying = async {
+        let starts = || cloud.services.live.glance(USER).nodes().iter().all(|node| node.state == State::Starting);
+        cloud.services.live.wait("nodes to start", Duration::from_mins(1), || starts().then_some(())).await.unwrap();
+        cloud.engine.vanish();
+    };
+    let (failure, ()) = tokio::join!(cloud.fail("start cluster alex"), dying);
+    assert_eq!(failure.code, Code::UNAVAILABLE, "{failure}");
+}
+
+/// Waits until a node that joins runs.
+async fn joining_node(cloud: &Cloud) -> String {
+    let runs = || {
+        let mut nodes = cloud.services.live.glance(USER).nodes().into_iter();
+        let new = nodes.find(|node| node.state == State::Creating)?.id;
+        cloud.engine.is_running(&new).then_some(new)
+    };
+    cloud.services.live.wait("the node to run", Duration::from_mins(1), runs).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

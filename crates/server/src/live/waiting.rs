@@ -1,0 +1,88 @@
+//! Waiting for what is known to change, and giving that up where it is in vain.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{EngineView, Live, LiveCluster};
+use crate::error::Failure;
+
+/// How long a `get` right after the start waits for the API servers of the user's clusters: without them it can only say "unknown".
+const MEETING_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the engine may be away until it is not waited for: one that is only busy is back sooner, with all as it was.
+const ABSENCE_LIMIT: Duration = Duration::from_secs(5);
+
+impl Live {
+    /// Waits a moment for the API servers of the user's clusters that were not heard of yet.
+    pub(crate) async fn meet(&self, user: &str) {
+        let met = || {
+            let inner = self.lock();
+            let mut own = inner.clusters.values().filter(|cluster| cluster.identity.user == user);
+            (inner.begun && !own.any(LiveCluster::is_about_to_answer)).then_some(())
+        };
+        if let Err(failure) = self.wait("API servers to answer", MEETING_LIMIT, met).await {
+            tracing::debug!(%failure, "they are taken for unknown");
+        }
+    }
+
+    /// Waits until something is known. `look` must not wait for anything itself.
+    pub(crate) async fn wait<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        look: impl Fn() -> Option<T> + Send,
+    ) -> Result<T, Failure> {
+        tokio::time::timeout(limit, self.until(look)).await.map_err(|_| {
+            let problem = format!("waited {} s in vain for {what}", limit.as_secs());
+            Failure::new(qbo_api::message::Code::TIMEOUT, problem, "")
+        })
+    }
+
+    async fn until<T>(&self, look: impl Fn() -> Option<T> + Send) -> T {
+        let mut moved = self.moved.subscribe();
+        loop {
+            moved.mark_unchanged();
+            if let Some(found) = look() {
+                return found;
+            }
+            // The sender is a field of ours.
+            let _ = moved.changed().await;
+        }
+    }
+
+    /// Waits until an API server answers that did not, or did since this was last waited for.
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Waits until it is in vain to wait for these nodes of a cluster, and tells why: one has ended, of which `ended` makes a failure, or
+    /// the engine does not answer any more.
+    pub(crate) async fn in_vain(
+        &self,
+        cluster: Uuid,
+        is_meant: impl Fn(&str) -> bool + Send + Sync,
+        ended: impl FnOnce(&str) -> Failure + Send,
+    ) -> Failure {
+        let ended_node = || self.lock().clusters.get(&cluster)?.ended_node(&is_meant).map(str::to_owned);
+        tokio::select! {
+            node = self.until(ended_node) => ended(&node),
+            absence = self.engine_gone() => absence,
+        }
+    }
+
+    /// Waits until the engine has been away for longer than a moment.
+    async fn engine_gone(&self) -> Failure {
+        loop {
+            let absence = self.until(|| self.engine_absence()).await;
+            if tokio::time::timeout(ABSENCE_LIMIT, self.engine_known()).await.is_err() {
+                return absence;
+            }
+        }
+    }
+
+    /// Waits until the engine answers.
+    pub(crate) async fn engine_known(&self) {
+        self.until(|| matches!(self.lock().engine, EngineView::Known).then_some(())).await;
+    }
+}
