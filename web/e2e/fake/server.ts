@@ -42,10 +42,14 @@ export async function listen(server: Server, port = 0): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** As often as the server does. */
+const SAMPLING = 2_000;
+
 interface Peer {
   readonly socket: WebSocket;
   readonly wsi: string;
   readonly mirrors: Set<string>;
+  isWatchingUsage: boolean;
 }
 
 export class FakeServer {
@@ -54,6 +58,7 @@ export class FakeServer {
   readonly #peers = new Set<Peer>();
   readonly #server = serveFiles();
   readonly #sockets = new WebSocketServer({ noServer: true });
+  #sampling: NodeJS.Timeout | undefined;
   port = 0;
 
   static async start(fill: (world: World) => void, port = 0): Promise<FakeServer> {
@@ -61,6 +66,7 @@ export class FakeServer {
     fill(server.world);
     server.port = await listen(server.#server, port);
     server.terminals.attach(server.#server);
+    server.#sampling = setInterval(() => server.#sample(), SAMPLING);
     server.#server.on("upgrade", (request, socket, head) => {
       if (request.url === "/qbo") server.#sockets.handleUpgrade(request, socket, head, (peer) => server.#connect(peer));
     });
@@ -73,6 +79,7 @@ export class FakeServer {
 
   /** Ends as a crash does. */
   async stop(): Promise<void> {
+    clearInterval(this.#sampling);
     for (const peer of this.#peers) peer.socket.terminate();
     this.terminals.stop();
     this.#sockets.close();
@@ -81,20 +88,27 @@ export class FakeServer {
   }
 
   #connect(socket: WebSocket): void {
-    const peer: Peer = { socket, wsi: randomUUID(), mirrors: new Set([HOME]) };
+    const peer: Peer = { socket, wsi: randomUUID(), mirrors: new Set([HOME]), isWatchingUsage: false };
     this.#peers.add(peer);
     socket.on("close", () => this.#peers.delete(peer));
     socket.on("message", (data) => {
       const request = JSON.parse(String(data)) as { cmd: string; uuid: string };
       const mirror = request.uuid === "" ? HOME : request.uuid;
       peer.mirrors.add(mirror);
+      if (request.cmd === "get usage -w") peer.isWatchingUsage = true;
       this.world.run(request.cmd, peer.wsi, mirror);
     });
   }
 
-  #tell({ mirror, envelope, payload }: Told): void {
+  #sample(): void {
+    if ([...this.#peers].some((peer) => peer.isWatchingUsage)) this.world.sample();
+  }
+
+  #tell({ mirror, isSample, envelope, payload }: Told): void {
     const text = JSON.stringify({ ...envelope, ...payload });
-    for (const peer of this.#peers) if (peer.mirrors.has(mirror)) peer.socket.send(text);
+    for (const peer of this.#peers) {
+      if (peer.mirrors.has(mirror) && (!isSample || peer.isWatchingUsage)) peer.socket.send(text);
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { Journal } from "../mirror/journal";
 import { LISTS, Mirror, TRACKED, type Freshness, type Tracked, type TrackedKind } from "../mirror/mirror";
 import { Operations, type Operation } from "../mirror/operations";
 import type { Table } from "../mirror/table";
-import { Usage } from "../mirror/usage";
+import { Usage, type Used } from "../mirror/usage";
 
 /** What the beat can be of, beside the kinds. */
 type Beat = TrackedKind | "journal" | "operations" | "version" | "usage";
@@ -19,6 +19,9 @@ const RETRY = 3_000;
 
 /** Samples are asked for in the same mirror as lists; a server that does not know the command refuses it once. */
 const USAGE = "get usage -w";
+
+/** The longest pause between parts of one sample. */
+const PARTS = 40;
 
 function randomUuid(): string {
   // `crypto.randomUUID` is there on secure origins only, which a server on a plain address is not.
@@ -61,6 +64,7 @@ class Session {
   });
   readonly #due = new Set<Beat>();
   #frame = 0;
+  #sampling: ReturnType<typeof setTimeout> | undefined;
 
   /** The mirror that this page's own lists are told in, so that nobody else's messages are full of them. */
   readonly own = randomUuid();
@@ -119,6 +123,12 @@ class Session {
     return this.mirror.freshness(kind);
   }
 
+  /** What an object uses, by its id; whoever reads this in an effect is told when it differs. */
+  used(id: string): Used | undefined {
+    this.beat("usage");
+    return this.usage.of(id);
+  }
+
   /** Grows whenever this may be shown anew. */
   beat(of: Beat): number {
     return this.#beats[of];
@@ -139,7 +149,7 @@ class Session {
       this.lostAt = Date.now();
       this.mirror.lost();
       this.operations.lost();
-      this.usage.lost();
+      this.usage.clear();
       this.#follow();
       this.#mark(...TRACKED, "operations", "usage");
     }
@@ -161,7 +171,7 @@ class Session {
     for (const kind of changed) {
       if (own && this.mirror.freshness(kind).state === "failed") setTimeout(() => this.#again(kind), RETRY);
     }
-    if (this.usage.take(message)) this.#mark("usage");
+    if (this.usage.take(message)) this.#sampled();
     // Samples are told to every page of the user, and are nothing that happened.
     if (own || message.command_line === `qbo ${USAGE}` || (message.change && kindOf(message) === "usage")) return;
     this.journal.add(message);
@@ -175,6 +185,12 @@ class Session {
     }
     if (operation && operation.id === this.#currentId) this.#follow();
     this.#mark("journal", "operations");
+  }
+
+  /** Samples of thousands come in parts: they are shown once all have come. */
+  #sampled(): void {
+    clearTimeout(this.#sampling);
+    this.#sampling = setTimeout(() => this.#mark("usage"), PARTS);
   }
 
   #again(kind: TrackedKind): void {
