@@ -49,7 +49,8 @@ interface Peer {
   readonly socket: WebSocket;
   readonly wsi: string;
   readonly mirrors: Set<string>;
-  isWatchingUsage: boolean;
+  /** In which it watches what is used. */
+  readonly watching: Set<string>;
 }
 
 export class FakeServer {
@@ -88,26 +89,34 @@ export class FakeServer {
   }
 
   #connect(socket: WebSocket): void {
-    const peer: Peer = { socket, wsi: randomUUID(), mirrors: new Set([HOME]), isWatchingUsage: false };
+    const peer: Peer = { socket, wsi: randomUUID(), mirrors: new Set([HOME]), watching: new Set() };
     this.#peers.add(peer);
     socket.on("close", () => this.#peers.delete(peer));
     socket.on("message", (data) => {
       const request = JSON.parse(String(data)) as { cmd: string; uuid: string };
       const mirror = request.uuid === "" ? HOME : request.uuid;
       peer.mirrors.add(mirror);
-      if (request.cmd === "get usage -w") peer.isWatchingUsage = true;
+      if (request.cmd === "get usage -w") peer.watching.add(mirror);
+      const [, left = ""] = /^leave mirror (\S+)$/.exec(request.cmd) ?? [];
+      peer.watching.delete(left);
+      peer.mirrors.delete(left);
       this.world.run(request.cmd, peer.wsi, mirror);
     });
   }
 
+  /** How many connections watch what is used. */
+  get watching(): number {
+    return [...this.#peers].filter((peer) => peer.watching.size > 0).length;
+  }
+
   #sample(): void {
-    if ([...this.#peers].some((peer) => peer.isWatchingUsage)) this.world.sample();
+    if (this.watching > 0) this.world.sample();
   }
 
   #tell({ mirror, isSample, envelope, payload }: Told): void {
     const text = JSON.stringify({ ...envelope, ...payload });
     for (const peer of this.#peers) {
-      if (peer.mirrors.has(mirror) && (!isSample || peer.isWatchingUsage)) peer.socket.send(text);
+      if (peer.mirrors.has(mirror) && (!isSample || peer.watching.size > 0)) peer.socket.send(text);
     }
   }
 }

@@ -10,6 +10,7 @@ import { LISTS, Mirror, TRACKED, type Freshness, type Tracked, type TrackedKind 
 import { Operations, type Operation } from "../mirror/operations";
 import type { Table } from "../mirror/table";
 import { Usage, type Used } from "../mirror/usage";
+import { Watch } from "./watch";
 
 /** What the beat can be of, beside the kinds. */
 type Beat = TrackedKind | "journal" | "operations" | "version" | "usage";
@@ -17,7 +18,7 @@ type Beat = TrackedKind | "journal" | "operations" | "version" | "usage";
 /** How long after a list failed it is asked for again. */
 const RETRY = 3_000;
 
-/** Samples are asked for in the same mirror as lists; a server that does not know the command refuses it once. */
+/** Told until the mirror in which it is asked for is left, which therefore is one of its own. */
 const USAGE = "get usage -w";
 
 /** The longest pause between parts of one sample. */
@@ -45,6 +46,8 @@ class Session {
   known = $state(false);
   /** Since when the connection is gone, in milliseconds since the epoch. */
   lostAt = $state(0);
+  /** Whether the server can tell what nodes and pods use, as far as is known. */
+  isMetered = $state(true);
   /** The command that was sent from this page last, as far as it is. */
   current = $state.raw<Operation | undefined>(undefined);
 
@@ -67,7 +70,17 @@ class Session {
   #sampling: ReturnType<typeof setTimeout> | undefined;
 
   /** The mirror that this page's own lists are told in, so that nobody else's messages are full of them. */
-  readonly own = randomUuid();
+  readonly #own = randomUuid();
+  /** The one in which it is told what nodes and pods use. */
+  readonly #samples = randomUuid();
+  readonly #watch = new Watch(
+    () => this.#connection.send(USAGE, this.#samples),
+    () => {
+      this.#ask(`leave mirror ${this.#samples}`);
+      this.usage.clear();
+    },
+    after,
+  );
   #wsi = "";
   /** Commands that were sent and not answered yet. */
   #sent = 0;
@@ -75,10 +88,7 @@ class Session {
   readonly #connection = new Connection(
     {
       open: () => new WebSocket(address()) as Socket,
-      after: (milliseconds, call) => {
-        const timer = setTimeout(call, milliseconds);
-        return () => clearTimeout(timer);
-      },
+      after,
       random: Math.random,
     },
     { status: (status, retryIn) => this.#changed(status, retryIn), message: (message) => this.#take(message) },
@@ -88,11 +98,13 @@ class Session {
   /** Connects, and stays connected as long as the page is there. */
   start(): void {
     this.#connection.connect();
-    const now = (): void => {
-      if (document.visibilityState === "visible") this.retry();
+    const look = (): void => {
+      const isVisible = document.visibilityState === "visible";
+      this.#watch.visible(isVisible);
+      if (isVisible) this.retry();
     };
-    window.addEventListener("online", now);
-    document.addEventListener("visibilitychange", now);
+    window.addEventListener("online", look);
+    document.addEventListener("visibilitychange", look);
   }
 
   /** Tries now instead of later. */
@@ -129,6 +141,14 @@ class Session {
     return this.usage.of(id);
   }
 
+  /** Whoever shows what is used says so, and by what this returns that he does no longer. */
+  readonly watchUsage = (): (() => void) => this.#watch.begin();
+
+  /** Whether a mirror is one that this page is told things in that are nobody else's concern. */
+  isOwn(mirror: string): boolean {
+    return mirror === this.#own || mirror === this.#samples;
+  }
+
   /** Grows whenever this may be shown anew. */
   beat(of: Beat): number {
     return this.#beats[of];
@@ -144,19 +164,21 @@ class Session {
       this.#sent = 0;
       this.#ask("version");
       for (const kind of TRACKED) this.#list(kind);
-      this.#ask(USAGE);
+      this.isMetered = true;
+      this.#watch.connected(true);
     } else if (was === "open") {
       this.lostAt = Date.now();
       this.mirror.lost();
       this.operations.lost();
       this.usage.clear();
+      this.#watch.connected(false);
       this.#follow();
       this.#mark(...TRACKED, "operations", "usage");
     }
   }
 
   #ask(line: string): void {
-    this.#connection.send(line, this.own);
+    this.#connection.send(line, this.#own);
   }
 
   #list(kind: TrackedKind): void {
@@ -164,7 +186,7 @@ class Session {
   }
 
   #take(message: Message): void {
-    const own = message.uuid === this.own;
+    const own = this.isOwn(message.uuid);
     if (own && message.wsi !== "") this.#wsi = message.wsi;
     const changed = this.mirror.take(message, own);
     this.#mark(...changed, "version");
@@ -172,8 +194,9 @@ class Session {
       if (own && this.mirror.freshness(kind).state === "failed") setTimeout(() => this.#again(kind), RETRY);
     }
     if (this.usage.take(message)) this.#sampled();
-    // Samples are told to every page of the user, and are nothing that happened.
-    if (own || message.command_line === `qbo ${USAGE}` || (message.change && kindOf(message) === "usage")) return;
+    if (message.uuid === this.#samples && message.code >= 400) this.isMetered = false;
+    // Samples are nothing that happened.
+    if (own || (message.change && kindOf(message) === "usage")) return;
     this.journal.add(message);
     const mine = message.wsi !== "" && message.wsi === this.#wsi;
     const isNew = this.operations.get(message.command_id) === undefined;
@@ -228,6 +251,11 @@ class Session {
     for (const beat of this.#due) this.#beats[beat] += 1;
     this.#due.clear();
   }
+}
+
+function after(milliseconds: number, call: () => void): () => void {
+  const timer = setTimeout(call, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 function address(): string {

@@ -26,6 +26,8 @@ export interface Column<Row> {
     readonly series: (row: Row) => Series | undefined;
     /** Read to learn of new samples. */
     readonly beat: () => number;
+    /** Called while it is shown; what it returns is called when it is no longer. */
+    readonly watch: () => () => void;
   };
 }
 

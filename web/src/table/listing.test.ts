@@ -76,7 +76,7 @@ test("what is measured is sorted anew with every sample, and filtered by only wh
     width: 5,
     share: 0,
     rank: 1,
-    measured: { series: () => undefined, beat: () => beat },
+    measured: { series: () => undefined, beat: () => beat, watch: () => () => undefined },
   };
   const table = make();
   table.apply("put", [row("1", "a"), row("2", "b")], 1);

@@ -43,7 +43,7 @@ function used(key: keyof Used, title: string, write: (value: number) => string):
     width: 7.5,
     share: 0.6,
     rank: 2,
-    measured: { series, beat: () => session.beat("usage") },
+    measured: { series, beat: () => session.beat("usage"), watch: session.watchUsage },
   };
 }
 const USED = [used("cpu", "CPU", cores), used("memory", "Memory", bytes)] as const;

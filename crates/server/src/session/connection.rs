@@ -149,7 +149,7 @@ impl Connection {
         }
         let origin = Origin { mirror, ..self.origin.clone() };
         let line = asked.command.to_string();
-        let (id, thread) = match self.enter_and_leave(&asked.command) {
+        let (id, thread) = match self.enter_and_leave(mirror, &asked.command) {
             Some(outcome) => self.session.commands.conclude(origin, &asked.command, outcome.map_err(Failure::from)),
             None => self.session.commands.start(origin, asked.command),
         };
@@ -158,8 +158,8 @@ impl Connection {
         self.session.live.client_seen(self.client.clone());
     }
 
-    /// What a command does to the connection it came over; none where that is not all it does.
-    fn enter_and_leave(&mut self, command: &Command) -> Option<Result<(), RoomError>> {
+    /// What a command does to the connection it came over, in a mirror; none where that is not all it does.
+    fn enter_and_leave(&mut self, mirror: Uuid, command: &Command) -> Option<Result<(), RoomError>> {
         match command {
             Command::JoinMirror(Mirrors { mirrors }) => Some(self.join(mirrors)),
             Command::LeaveMirror(Mirrors { mirrors }) => {
@@ -175,7 +175,7 @@ impl Connection {
                 None
             }
             Command::GetUsage(get) if get.watch => {
-                self.feed.want_usage();
+                self.feed.want_usage(mirror);
                 self.join(&self.followed(command)).err().map(Err)
             }
             command => self.join(&self.followed(command)).err().map(Err),
