@@ -160,6 +160,27 @@ test("everything is reached by keys", async () => {
   await page.getByRole("dialog").getByText("Filter of the table").waitFor();
 });
 
+test("what is used is told while it is shown, and for a while after", async () => {
+  await page.clock.install();
+  await page.reload();
+  await page.locator("[role=row]").filter({ hasText: "alex" }).waitFor();
+  expect(server.watching).toBe(0);
+  await page.getByRole("link", { name: "Nodes" }).click();
+  const plot = page.locator("[role=row] .plot path[d*=M]").first();
+  await plot.waitFor({ state: "attached" });
+  const before = await plot.getAttribute("d");
+  server.world.sample();
+  await page.clock.runFor(1_000);
+  expect(await plot.getAttribute("d")).not.toBe(before);
+  await page.getByRole("button", { name: "CPU" }).click();
+  await expect.poll(names).not.toEqual((await names()).toSorted());
+  await page.getByRole("link", { name: "Networks" }).click();
+  await page.clock.runFor(20_000);
+  expect(server.watching).toBe(1);
+  await page.clock.runFor(15_000);
+  await expect.poll(() => server.watching).toBe(0);
+});
+
 test("after a server that was away nothing is stale", async () => {
   const { port } = server;
   await server.stop();

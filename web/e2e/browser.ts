@@ -41,7 +41,9 @@ export async function open(
   const troubles: string[] = [];
   page.on("pageerror", (error) => troubles.push(`${error.message}\n${error.stack ?? ""}`));
   page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().includes("WebSocket connection")) troubles.push(message.text());
+    // That a server is gone, the page says itself.
+    const isLost = /WebSocket connection|net::ERR_CONNECTION/.test(message.text());
+    if (message.type() === "error" && !isLost) troubles.push(message.text());
   });
   await page.goto(address);
   return { page, troubles };

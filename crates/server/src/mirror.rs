@@ -74,6 +74,8 @@ pub struct Feed {
     user: User,
     queue: Arc<Queue>,
     joined: HashSet<Room>,
+    /// The rooms in which it asked for samples of what is used.
+    wants_usage: HashSet<Room>,
 }
 
 /// The connection did not keep up, and takes up again by [`Feed::resume`].
@@ -122,7 +124,14 @@ impl Mirrors {
             inner.feeds.entry(user.email.clone()).or_default().insert(id, Arc::clone(&queue));
             inner.members(own.clone(), &user.email).queues.insert(id, Arc::clone(&queue));
         }
-        Feed { mirrors: Arc::clone(self), id, user: user.clone(), queue, joined: HashSet::from([own]) }
+        Feed {
+            mirrors: Arc::clone(self),
+            id,
+            user: user.clone(),
+            queue,
+            joined: HashSet::from([own]),
+            wants_usage: HashSet::new(),
+        }
     }
 
     /// Sends a message of a command of `user` to everybody in a room; nobody being there is no error.
@@ -294,6 +303,9 @@ impl Feed {
             return Err(RoomError::NotIn(mirror));
         }
         self.mirrors.lock().leave(&room, self.id);
+        if self.wants_usage.remove(&room) {
+            self.queue.want_usage(!self.wants_usage.is_empty());
+        }
         Ok(())
     }
 
@@ -312,9 +324,11 @@ impl Feed {
         self.queue.want_clients();
     }
 
-    /// From now on samples of what nodes and pods use are told too. They are taken only while somebody wants them.
-    pub fn want_usage(&self) {
-        self.queue.want_usage();
+    /// From now on samples of what nodes and pods use are told too, until it leaves the mirror in which it asked. They are
+    /// taken only while somebody wants them.
+    pub fn want_usage(&mut self, mirror: Uuid) {
+        self.wants_usage.insert(Room::of(&self.user, mirror));
+        self.queue.want_usage(true);
         self.mirrors.usage_wanted.notify_one();
     }
 

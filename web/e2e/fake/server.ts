@@ -42,10 +42,15 @@ export async function listen(server: Server, port = 0): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** As often as the server does. */
+const SAMPLING = 2_000;
+
 interface Peer {
   readonly socket: WebSocket;
   readonly wsi: string;
   readonly mirrors: Set<string>;
+  /** In which it watches what is used. */
+  readonly watching: Set<string>;
 }
 
 export class FakeServer {
@@ -54,6 +59,7 @@ export class FakeServer {
   readonly #peers = new Set<Peer>();
   readonly #server = serveFiles();
   readonly #sockets = new WebSocketServer({ noServer: true });
+  #sampling: NodeJS.Timeout | undefined;
   port = 0;
 
   static async start(fill: (world: World) => void, port = 0): Promise<FakeServer> {
@@ -61,6 +67,7 @@ export class FakeServer {
     fill(server.world);
     server.port = await listen(server.#server, port);
     server.terminals.attach(server.#server);
+    server.#sampling = setInterval(() => server.#sample(), SAMPLING);
     server.#server.on("upgrade", (request, socket, head) => {
       if (request.url === "/qbo") server.#sockets.handleUpgrade(request, socket, head, (peer) => server.#connect(peer));
     });
@@ -73,6 +80,7 @@ export class FakeServer {
 
   /** Ends as a crash does. */
   async stop(): Promise<void> {
+    clearInterval(this.#sampling);
     for (const peer of this.#peers) peer.socket.terminate();
     this.terminals.stop();
     this.#sockets.close();
@@ -81,20 +89,35 @@ export class FakeServer {
   }
 
   #connect(socket: WebSocket): void {
-    const peer: Peer = { socket, wsi: randomUUID(), mirrors: new Set([HOME]) };
+    const peer: Peer = { socket, wsi: randomUUID(), mirrors: new Set([HOME]), watching: new Set() };
     this.#peers.add(peer);
     socket.on("close", () => this.#peers.delete(peer));
     socket.on("message", (data) => {
       const request = JSON.parse(String(data)) as { cmd: string; uuid: string };
       const mirror = request.uuid === "" ? HOME : request.uuid;
       peer.mirrors.add(mirror);
+      if (request.cmd === "get usage -w") peer.watching.add(mirror);
+      const [, left = ""] = /^leave mirror (\S+)$/.exec(request.cmd) ?? [];
+      peer.watching.delete(left);
+      peer.mirrors.delete(left);
       this.world.run(request.cmd, peer.wsi, mirror);
     });
   }
 
-  #tell({ mirror, envelope, payload }: Told): void {
+  /** How many connections watch what is used. */
+  get watching(): number {
+    return [...this.#peers].filter((peer) => peer.watching.size > 0).length;
+  }
+
+  #sample(): void {
+    if (this.watching > 0) this.world.sample();
+  }
+
+  #tell({ mirror, isSample, envelope, payload }: Told): void {
     const text = JSON.stringify({ ...envelope, ...payload });
-    for (const peer of this.#peers) if (peer.mirrors.has(mirror)) peer.socket.send(text);
+    for (const peer of this.#peers) {
+      if (peer.mirrors.has(mirror) && (!isSample || peer.watching.size > 0)) peer.socket.send(text);
+    }
   }
 }
 

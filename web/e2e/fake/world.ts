@@ -18,9 +18,9 @@ import type {
   UsageKind,
 } from "$contract/qbo";
 
-/** Samples of usage where there are few pods, and how many are few. */
-const SAMPLES = 24;
-const FEW = 500;
+/** Samples of usage that whoever asks is told at once, so that plots need not wait for theirs; and rows of it at most. */
+const SAMPLES = 60;
+const ROWS = 120_000;
 
 export interface Rows {
   clusters: Cluster[];
@@ -45,6 +45,8 @@ export type Payload = Partial<Rows> & {
 /** Who is told: everybody in the user's mirror, or who asked. */
 export interface Told {
   readonly mirror: string;
+  /** Only those of them are told who watch what is used. */
+  readonly isSample?: boolean;
   readonly envelope: object;
   readonly payload: Payload;
 }
@@ -71,6 +73,7 @@ export class World {
   sequence = Date.now() * 1000;
   #seed = 1;
   #thread = 0;
+  #sample = SAMPLES;
 
   constructor(private readonly tell: (told: Told) => void) {
     for (const tag of ["v1.37.2", "v1.36.1", "v1.34.4"]) this.rows.images.push(image(tag, tag === "v1.37.2"));
@@ -258,13 +261,9 @@ export class World {
       return done();
     }
     if (verb === "get" && subject === "usage") {
-      // So many pods are simulated ones: they run nowhere, and use nothing.
-      const count = this.rows.pods.length < FEW ? SAMPLES : 0;
-      for (let at = 0; at < count; at++) {
-        const used = this.#used(at);
-        for (let from = 0; from < used.length; from += CHUNK) {
-          say(201, { usage: used.slice(from, from + CHUNK) }, { sequence: this.sequence });
-        }
+      const count = Math.min(SAMPLES, Math.floor(ROWS / Math.max(1, this.rows.nodes.length + this.rows.pods.length)));
+      for (let at = this.#sample - count; at < this.#sample; at += 1) {
+        for (const usage of this.#used(at)) say(201, { usage }, { sequence: this.sequence });
       }
       return done();
     }
@@ -281,6 +280,7 @@ export class World {
       this.#port(verb, words[2] ?? "", words[3] ?? "");
       return done();
     }
+    if (verb === "leave") return done();
     if (verb === "test") {
       for (const [check, level] of [
         ["kernel", "good"],
@@ -303,8 +303,17 @@ export class World {
     return fail(404, `there is no ${subject ?? "object"} '${words[2] ?? ""}'`, "there are: alex, prod");
   }
 
-  /** What everything that runs uses in one of several samples: waves, each object's its own. */
-  #used(at: number): Usage[] {
+  /** Tells whoever watches what is used now. */
+  sample(): void {
+    for (const [index, usage] of this.#used(this.#sample).entries()) {
+      const envelope = { ...this.#changed(), change: index === 0 ? "snapshot" : "put", sequence: this.sequence };
+      this.tell({ mirror: HOME, isSample: true, envelope, payload: { usage } });
+    }
+    this.#sample += 1;
+  }
+
+  /** What everything that runs uses in one of several samples, in parts: waves, each object's its own. */
+  #used(at: number): Usage[][] {
     const wave = (id: string): number => 1 + Math.sin(at / 3 + (id.codePointAt(0) ?? 0)) / 2;
     const row = (kind: UsageKind, object: Node | Pod, cpu: number, memory: number): Usage => ({
       kind,
@@ -318,10 +327,13 @@ export class World {
       user: object.user,
       cluster_id: object.cluster_id,
     });
-    return [
+    const used = [
       ...this.rows.nodes.filter((node) => node.state === "ready").map((node) => row("node", node, 0.4, 300e6)),
       ...this.rows.pods.filter((pod) => pod.status === "Running").map((pod) => row("pod", pod, 0.02, 24e6)),
     ];
+    return Array.from({ length: Math.ceil(used.length / CHUNK) }, (_, part) =>
+      used.slice(part * CHUNK, (part + 1) * CHUNK),
+    );
   }
 
   /** Steps of an add, one every tick; the last one leaves it as it is where the name says so. */

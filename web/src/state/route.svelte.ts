@@ -1,6 +1,6 @@
 /** Where the page is: paths of the History API, with filter, order and the open row in the query. */
 
-import { parse, print, type Place } from "./place";
+import { isView, parse, print, type Place } from "./place";
 
 class Route {
   place = $state.raw<Place>(parse(location.pathname, location.search));
@@ -23,14 +23,14 @@ class Route {
     history.replaceState(null, "", print(this.place));
   }
 
-  /** Follows a link of this page, where the browser is not asked for something else (a new tab). */
-  follow = (event: MouseEvent): void => {
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    const link = event.currentTarget;
-    if (!(link instanceof HTMLAnchorElement)) return;
+  /** Follows a link to a view, where the browser is not asked for something else (a new tab). */
+  readonly follow = (event: MouseEvent): void => {
+    if (event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!link || link.origin !== location.origin || !isView(link.pathname.split("/")[1] ?? "")) return;
     event.preventDefault();
-    const url = new URL(link.href);
-    this.go(parse(url.pathname, url.search));
+    this.go(parse(link.pathname, link.search));
   };
 }
 

@@ -9,7 +9,8 @@ import { Journal } from "../mirror/journal";
 import { LISTS, Mirror, TRACKED, type Freshness, type Tracked, type TrackedKind } from "../mirror/mirror";
 import { Operations, type Operation } from "../mirror/operations";
 import type { Table } from "../mirror/table";
-import { Usage } from "../mirror/usage";
+import { Usage, type Used } from "../mirror/usage";
+import { Watch } from "./watch";
 
 /** What the beat can be of, beside the kinds. */
 type Beat = TrackedKind | "journal" | "operations" | "version" | "usage";
@@ -17,8 +18,11 @@ type Beat = TrackedKind | "journal" | "operations" | "version" | "usage";
 /** How long after a list failed it is asked for again. */
 const RETRY = 3_000;
 
-/** Samples are asked for in the same mirror as lists; a server that does not know the command refuses it once. */
+/** Told until the mirror in which it is asked for is left, which therefore is one of its own. */
 const USAGE = "get usage -w";
+
+/** The longest pause between parts of one sample. */
+const PARTS = 40;
 
 function randomUuid(): string {
   // `crypto.randomUUID` is there on secure origins only, which a server on a plain address is not.
@@ -42,6 +46,8 @@ class Session {
   known = $state(false);
   /** Since when the connection is gone, in milliseconds since the epoch. */
   lostAt = $state(0);
+  /** Whether the server can tell what nodes and pods use, as far as is known. */
+  isMetered = $state(true);
   /** The command that was sent from this page last, as far as it is. */
   current = $state.raw<Operation | undefined>(undefined);
 
@@ -61,9 +67,20 @@ class Session {
   });
   readonly #due = new Set<Beat>();
   #frame = 0;
+  #sampling: ReturnType<typeof setTimeout> | undefined;
 
   /** The mirror that this page's own lists are told in, so that nobody else's messages are full of them. */
-  readonly own = randomUuid();
+  readonly #own = randomUuid();
+  /** The one in which it is told what nodes and pods use. */
+  readonly #samples = randomUuid();
+  readonly #watch = new Watch(
+    () => this.#connection.send(USAGE, this.#samples),
+    () => {
+      this.#ask(`leave mirror ${this.#samples}`);
+      this.usage.clear();
+    },
+    after,
+  );
   #wsi = "";
   /** Commands that were sent and not answered yet. */
   #sent = 0;
@@ -71,10 +88,7 @@ class Session {
   readonly #connection = new Connection(
     {
       open: () => new WebSocket(address()) as Socket,
-      after: (milliseconds, call) => {
-        const timer = setTimeout(call, milliseconds);
-        return () => clearTimeout(timer);
-      },
+      after,
       random: Math.random,
     },
     { status: (status, retryIn) => this.#changed(status, retryIn), message: (message) => this.#take(message) },
@@ -84,11 +98,13 @@ class Session {
   /** Connects, and stays connected as long as the page is there. */
   start(): void {
     this.#connection.connect();
-    const now = (): void => {
-      if (document.visibilityState === "visible") this.retry();
+    const look = (): void => {
+      const isVisible = document.visibilityState === "visible";
+      this.#watch.visible(isVisible);
+      if (isVisible) this.retry();
     };
-    window.addEventListener("online", now);
-    document.addEventListener("visibilitychange", now);
+    window.addEventListener("online", look);
+    document.addEventListener("visibilitychange", look);
   }
 
   /** Tries now instead of later. */
@@ -119,6 +135,20 @@ class Session {
     return this.mirror.freshness(kind);
   }
 
+  /** What an object uses, by its id; whoever reads this in an effect is told when it differs. */
+  used(id: string): Used | undefined {
+    this.beat("usage");
+    return this.usage.of(id);
+  }
+
+  /** Whoever shows what is used says so, and by what this returns that he does no longer. */
+  readonly watchUsage = (): (() => void) => this.#watch.begin();
+
+  /** Whether a mirror is one that this page is told things in that are nobody else's concern. */
+  isOwn(mirror: string): boolean {
+    return mirror === this.#own || mirror === this.#samples;
+  }
+
   /** Grows whenever this may be shown anew. */
   beat(of: Beat): number {
     return this.#beats[of];
@@ -134,19 +164,21 @@ class Session {
       this.#sent = 0;
       this.#ask("version");
       for (const kind of TRACKED) this.#list(kind);
-      this.#ask(USAGE);
+      this.isMetered = true;
+      this.#watch.connected(true);
     } else if (was === "open") {
       this.lostAt = Date.now();
       this.mirror.lost();
       this.operations.lost();
-      this.usage.lost();
+      this.usage.clear();
+      this.#watch.connected(false);
       this.#follow();
       this.#mark(...TRACKED, "operations", "usage");
     }
   }
 
   #ask(line: string): void {
-    this.#connection.send(line, this.own);
+    this.#connection.send(line, this.#own);
   }
 
   #list(kind: TrackedKind): void {
@@ -154,16 +186,17 @@ class Session {
   }
 
   #take(message: Message): void {
-    const own = message.uuid === this.own;
+    const own = this.isOwn(message.uuid);
     if (own && message.wsi !== "") this.#wsi = message.wsi;
     const changed = this.mirror.take(message, own);
     this.#mark(...changed, "version");
     for (const kind of changed) {
       if (own && this.mirror.freshness(kind).state === "failed") setTimeout(() => this.#again(kind), RETRY);
     }
-    if (this.usage.take(message)) this.#mark("usage");
-    // Samples are told to every page of the user, and are nothing that happened.
-    if (own || message.command_line === `qbo ${USAGE}` || (message.change && kindOf(message) === "usage")) return;
+    if (this.usage.take(message)) this.#sampled();
+    if (message.uuid === this.#samples && message.code >= 400) this.isMetered = false;
+    // Samples are nothing that happened.
+    if (own || (message.change && kindOf(message) === "usage")) return;
     this.journal.add(message);
     const mine = message.wsi !== "" && message.wsi === this.#wsi;
     const isNew = this.operations.get(message.command_id) === undefined;
@@ -175,6 +208,12 @@ class Session {
     }
     if (operation && operation.id === this.#currentId) this.#follow();
     this.#mark("journal", "operations");
+  }
+
+  /** Samples of thousands come in parts: they are shown once all have come. */
+  #sampled(): void {
+    clearTimeout(this.#sampling);
+    this.#sampling = setTimeout(() => this.#mark("usage"), PARTS);
   }
 
   #again(kind: TrackedKind): void {
@@ -212,6 +251,11 @@ class Session {
     for (const beat of this.#due) this.#beats[beat] += 1;
     this.#due.clear();
   }
+}
+
+function after(milliseconds: number, call: () => void): () => void {
+  const timer = setTimeout(call, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 function address(): string {

@@ -1,5 +1,8 @@
 /** The columns of a table: what each shows, how it sorts, and how much room it wants. */
 
+import type { Series } from "../mirror/usage";
+import type { Tone } from "../ui/state";
+
 export interface Column<Row> {
   readonly key: string;
   readonly title: string;
@@ -12,20 +15,32 @@ export interface Column<Row> {
   readonly share: number;
   /** Columns with a greater number go first where there is no room. 0 always stays. */
   readonly rank: number;
-  /** How it looks: as text, as code, as a number, as the state of something, or as what the view draws itself. */
-  readonly look?: "code" | "number" | "state" | "own";
+  /** How it looks where that is not text: as code, as a number, or as the state of something. */
+  readonly look?: "code" | "number" | "state";
+  /** The tone that its text is marked with. */
+  readonly tone?: (row: Row) => Tone;
+  /** Where it leads. */
+  readonly link?: (row: Row) => string;
+  /** What is measured all the time: it is plotted, with the latest as text. */
+  readonly measured?: {
+    readonly series: (row: Row) => Series | undefined;
+    /** Read to learn of new samples. */
+    readonly beat: () => number;
+    /** Called while it is shown; what it returns is called when it is no longer. */
+    readonly watch: () => () => void;
+  };
 }
 
-/** The columns there is room for, in their order. */
-export function fitting<Row>(columns: readonly Column<Row>[], rem: number): Column<Row>[] {
+/** The greatest rank of columns that there is room for. */
+export function rankFor<Row>(columns: readonly Column<Row>[], rem: number): number {
   const ranks = [...new Set(columns.map((column) => column.rank))].sort((left, right) => left - right);
-  let shown = columns.filter((column) => column.rank === 0);
+  let fits = 0;
   for (const rank of ranks) {
-    const more = columns.filter((column) => column.rank <= rank);
-    if (more.reduce((sum, column) => sum + column.width, 0) > rem) break;
-    shown = more;
+    const shown = columns.filter((column) => column.rank <= rank);
+    if (shown.reduce((sum, column) => sum + column.width, 0) > rem) break;
+    fits = rank;
   }
-  return shown;
+  return fits;
 }
 
 /** The columns as a track list of CSS grid. */
@@ -55,7 +70,8 @@ export function matcher<Row>(filter: string, columns: readonly Column<Row>[]): (
     const [key = "", ...rest] = wanted.split(":");
     const column =
       rest.length > 0 ? columns.find((column) => column.key === key || column.title.toLowerCase() === key) : undefined;
-    const looked = column ? [column] : columns;
+    // What is measured is another number every other second: nobody looks for that without naming it.
+    const looked = column ? [column] : columns.filter(({ measured }) => !measured);
     const text = column ? rest.join(":") : wanted;
     return (row: Row): boolean => looked.some((column) => column.text(row).toLowerCase().includes(text)) !== isNot;
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Table } from "../mirror/table";
-import { fitting, matcher, natural, type Column } from "./column";
+import { matcher, natural, rankFor, type Column } from "./column";
 import { Listing, type Order } from "./listing";
 import { reveal, visible } from "./window";
 
@@ -62,6 +62,36 @@ describe("a listing", () => {
   });
 });
 
+test("what is measured is sorted anew with every sample, and filtered by only where it is named", () => {
+  const samples = new Map([
+    ["1", 5],
+    ["2", 7],
+  ]);
+  let beat = 0;
+  const measured: Column<Row> = {
+    key: "cpu",
+    title: "CPU",
+    text: ({ id }) => `${samples.get(id) ?? 0}m`,
+    order: ({ id }) => samples.get(id) ?? 0,
+    width: 5,
+    share: 0,
+    rank: 1,
+    measured: { series: () => undefined, beat: () => beat, watch: () => () => undefined },
+  };
+  const table = make();
+  table.apply("put", [row("1", "a"), row("2", "b")], 1);
+  const listing = new Listing(table, [...columns, measured]);
+  const keys = (filter = ""): string[] =>
+    listing.rows(filter, { column: "cpu", descending: true }).map((placed) => placed.key);
+  expect(keys()).toEqual(["2", "1"]);
+  samples.set("1", 9);
+  table.apply("put", [row("3", "c")], 2);
+  beat += 1;
+  expect(keys()).toEqual(["1", "2", "3"]);
+  expect(keys("9m")).toEqual([]);
+  expect(keys("cpu:9m")).toEqual(["1"]);
+});
+
 test("a filter wants all its words, looks into columns, and knows what must not be", () => {
   const test = (filter: string): boolean => matcher(filter, columns)(row("12345678", "web-1", 3));
   expect(["", "WEB", "web 3", "name:web", "id:123", "-db", "web -name:db"].map(test)).toEqual(Array(7).fill(true));
@@ -77,13 +107,7 @@ test("names sort as people read them, and ids are no numbers", () => {
 });
 
 test("columns go where there is no room, the least wanted first", () => {
-  const keys = (rem: number): string =>
-    fitting(columns, rem)
-      .map(({ key }) => key)
-      .join(" ");
-  expect(keys(20)).toBe("name size id");
-  expect(keys(16)).toBe("name size");
-  expect(keys(1)).toBe("name");
+  expect([20, 16, 1].map((rem) => rankFor(columns, rem))).toEqual([2, 1, 0]);
 });
 
 test("only rows in sight are drawn, and a row is brought there", () => {

@@ -11,7 +11,7 @@ export interface Order {
   readonly descending: boolean;
 }
 
-interface Placed<Row> {
+export interface Placed<Row> {
   readonly key: string;
   readonly row: Row;
   readonly rank: string | number;
@@ -23,6 +23,8 @@ export class Listing<Row> {
   #filter: string | undefined;
   #order: Order | undefined;
   #keep: ((row: Row) => boolean) | undefined;
+  #column: Column<Row> | undefined;
+  #beat = 0;
   #matches: (row: Row) => boolean = () => true;
 
   constructor(
@@ -33,17 +35,19 @@ export class Listing<Row> {
   /** The rows now. The same array where nothing differs. `keep` chooses rows before the filter does. */
   rows(filter: string, order: Order, keep?: (row: Row) => boolean): readonly Placed<Row>[] {
     const changed = this.table.since(this.#version);
-    const isSame = this.#filter === filter && this.#keep === keep && this.#hasOrder(order);
-    if (isSame && changed !== "all" && changed.size === 0) return this.#placed;
     this.#version = this.table.version;
+    const isSame = this.#filter === filter && this.#keep === keep && this.#hasOrder(order);
     if (!isSame || changed === "all") {
       [this.#filter, this.#keep, this.#order] = [filter, keep, order];
+      this.#column = this.columns.find((column) => column.key === order.column) ?? this.columns[0];
       this.#matches = matcher(filter, this.columns);
-      this.#placed = [...this.table.rows].flatMap(([key, row]) => this.#place(key, row));
-      this.#placed.sort(this.#compare);
-    } else {
+      this.#placed = this.#place(this.table.rows);
+    } else if (changed.size > 0) {
       this.#merge(changed);
     }
+    const beat = this.#column?.measured?.beat() ?? 0;
+    if (isSame && beat !== this.#beat) this.#placed = this.#ranked();
+    this.#beat = beat;
     return this.#placed;
   }
 
@@ -51,22 +55,34 @@ export class Listing<Row> {
     return this.#order?.column === order.column && this.#order.descending === order.descending;
   }
 
-  #place(key: string, row: Row): Placed<Row>[] {
-    if (this.#keep && !this.#keep(row)) return [];
-    if (!this.#matches(row)) return [];
-    const column = this.columns.find((column) => column.key === this.#order?.column) ?? this.columns[0];
-    if (!column) return [];
-    return [{ key, row, rank: column.order ? column.order(row) : natural(column.text(row)) }];
+  /** Those of rows that are shown, in order. */
+  #place(rows: Iterable<[string, Row]>): Placed<Row>[] {
+    const placed: Placed<Row>[] = [];
+    for (const [key, row] of rows) {
+      if (this.#keep && !this.#keep(row)) continue;
+      if (this.#matches(row)) placed.push({ key, row, rank: this.#rank(row) });
+    }
+    return placed.sort(this.#compare);
+  }
+
+  /** The same rows by what is measured now: mostly in order already, which is sorted sooner. */
+  #ranked(): Placed<Row>[] {
+    return this.#placed.map(({ key, row }) => ({ key, row, rank: this.#rank(row) })).sort(this.#compare);
+  }
+
+  #rank(row: Row): string | number {
+    return this.#column?.order?.(row) ?? natural(this.#column?.text(row) ?? "");
   }
 
   /** Takes the changed ones out, and puts those that are still there back where they belong. */
   #merge(changed: ReadonlySet<string>): void {
     const kept = this.#placed.filter((placed) => !changed.has(placed.key));
-    const added = [...changed].flatMap((key) => {
-      const row = this.table.rows.get(key);
-      return row === undefined ? [] : this.#place(key, row);
-    });
-    added.sort(this.#compare);
+    const added = this.#place(
+      Array.from(changed).flatMap((key): [string, Row][] => {
+        const row = this.table.rows.get(key);
+        return row === undefined ? [] : [[key, row]];
+      }),
+    );
     const merged: Placed<Row>[] = [];
     let next = 0;
     for (const placed of added) {

@@ -1,92 +1,73 @@
-/** What can be done with a row. */
+/** What can be done with a row: each is a command, opens a terminal, or leads somewhere. */
 
 import type { Cluster, Image, Node, Pod, Registry } from "../api/message";
+import { send } from "../command/send.svelte";
+import { terminals } from "../dock/terminals.svelte";
 import type { Tracked, TrackedKind } from "../mirror/mirror";
-import { at, type Place } from "../state/place";
-import type { Wanted } from "../terminal/contract";
-
-export interface Action {
-  readonly title: string;
-  readonly icon: string;
-  /** Its name, for who does not see the row. */
-  readonly object: string;
-  /** The command it is. */
-  readonly line?: string;
-  /** Or the place it leads to. */
-  readonly place?: Place;
-  /** Or the terminal it opens. */
-  readonly open?: Wanted;
-  readonly isOff: boolean;
-}
+import { at, print } from "../state/place";
+import type { Action } from "../table/action";
 
 /** The states in which an object can be started, or stopped. */
 const isStopped = (state: string): boolean => state === "stopped" || state === "unknown";
 const isUp = (state: string): boolean => ["ready", "not_ready", "unknown", "starting"].includes(state);
 
-export function actionsOf<Kind extends TrackedKind>(kind: Kind, row: Tracked[Kind]): readonly Action[] {
-  switch (kind) {
-    case "clusters":
-      return ofCluster(row as Cluster);
-    case "nodes":
-      return ofNode(row as Node);
-    case "pods":
-      return ofPod(row as Pod);
-    case "images":
-      return ofImage(row as Image);
-    case "registries":
-      return ofRegistry(row as Registry);
-    default:
-      return [];
-  }
+/** An action that is a command. */
+export function command(title: string, icon: string, object: string, line: string, isOff = false): Action {
+  return { title, icon, object, isOff, act: () => send.run(line) };
 }
 
-function ofCluster({ name, state }: Cluster): Action[] {
+export function ofCluster({ name, state }: Cluster): Action[] {
   return [
-    { title: "Open", icon: "right", object: name, place: at("clusters", { name }), isOff: false },
     power("cluster", name, state),
-    { title: "Add a node", icon: "plus", object: `to ${name}`, line: `add node ${name}`, isOff: state !== "ready" },
-    { title: "Delete", icon: "bin", object: name, line: `delete cluster ${name}`, isOff: state === "deleting" },
+    command("Add a node", "plus", `to ${name}`, `add node ${name}`, state !== "ready"),
+    command("Delete", "bin", name, `delete cluster ${name}`, state === "deleting"),
   ];
 }
 
 function ofNode({ name, state }: Node): Action[] {
+  const shell = (): void => terminals.open({ kind: "node", node: name });
   return [
-    {
-      title: "Shell",
-      icon: "shell",
-      object: `on ${name}`,
-      open: { kind: "node", node: name },
-      isOff: isStopped(state),
-    },
+    { title: "Shell", icon: "shell", object: `on ${name}`, isOff: isStopped(state), act: shell },
     power("node", name, state),
-    { title: "Delete", icon: "bin", object: name, line: `delete node ${name}`, isOff: state === "deleting" },
+    command("Delete", "bin", name, `delete node ${name}`, state === "deleting"),
   ];
 }
 
 function power(kind: "cluster" | "node", name: string, state: string): Action {
   return isUp(state) || !isStopped(state)
-    ? { title: "Stop", icon: "stop", object: name, line: `stop ${kind} ${name}`, isOff: !isUp(state) }
-    : { title: "Start", icon: "play", object: name, line: `start ${kind} ${name}`, isOff: false };
+    ? command("Stop", "stop", name, `stop ${kind} ${name}`, !isUp(state))
+    : command("Start", "play", name, `start ${kind} ${name}`);
 }
 
 function ofPod({ name, namespace, cluster, status }: Pod): Action[] {
   const of = { cluster, namespace, pod: name };
+  const logs = (): void => terminals.open({ kind: "logs", ...of, follow: true, tail: 1000 });
+  const shell = (): void => terminals.open({ kind: "pod", ...of });
   return [
-    {
-      title: "Logs",
-      icon: "logs",
-      object: `of ${name}`,
-      open: { kind: "logs", ...of, follow: true, tail: 1000 },
-      isOff: false,
-    },
-    { title: "Shell", icon: "shell", object: `in ${name}`, open: { kind: "pod", ...of }, isOff: status !== "Running" },
+    { title: "Logs", icon: "logs", object: `of ${name}`, isOff: false, act: logs },
+    { title: "Shell", icon: "shell", object: `in ${name}`, isOff: status !== "Running", act: shell },
   ];
 }
 
-function ofImage({ name, local }: Image): Action[] {
-  return local ? [] : [{ title: "Pull", icon: "down", object: name, line: `add image ${name}`, isOff: false }];
-}
-
-function ofRegistry({ name }: Registry): Action[] {
-  return [{ title: "Delete", icon: "bin", object: name, line: `delete registry ${name}`, isOff: false }];
-}
+/** What can be done with rows of a kind, and the room that takes, in `rem`. */
+export const ACTIONS: {
+  readonly [Kind in TrackedKind]?: { readonly of: (row: Tracked[Kind]) => Action[]; readonly width: number };
+} = {
+  clusters: {
+    of: (row) => [
+      { title: "Open", icon: "right", object: row.name, isOff: false, href: print(at("clusters", { name: row.name })) },
+      ...ofCluster(row),
+    ],
+    width: 9.5,
+  },
+  nodes: { of: ofNode, width: 7.25 },
+  pods: { of: ofPod, width: 5 },
+  images: {
+    of: ({ name, local }: Image) => (local ? [] : [command("Pull", "down", name, `add image ${name}`)]),
+    width: 2.75,
+  },
+  registries: {
+    of: ({ name }: Registry) => [command("Delete", "bin", name, `delete registry ${name}`)],
+    width: 2.75,
+  },
+};

@@ -6,7 +6,11 @@ import type { Entry } from "../mirror/journal";
 import { portOf, type Port } from "../mirror/ports";
 import type { Column } from "../table/column";
 import type { Order } from "../table/listing";
-import { lookOf, lookOfPod, type Look } from "../ui/state";
+import type { Used } from "../mirror/usage";
+import { at, print } from "../state/place";
+import { session } from "../state/session.svelte";
+import { bytes, cores } from "../ui/quantity";
+import { lookOf, lookOfPod, toneOfCode, type Look } from "../ui/state";
 
 /** The beginning of an id, which commands take too. */
 export const short = (id: string): string => id.slice(0, 8);
@@ -25,10 +29,43 @@ const port = (number: number): string => (number === 0 ? "" : String(number));
 /** The ports of the host that lead into a cluster, each as commands name it. */
 const portsOf = (cluster: Cluster): string => (cluster.ports ?? []).map((text) => portOf(text).name).join(" ");
 
+/** What objects use of something, by what was measured of it. */
+function used(key: keyof Used, title: string, write: (value: number) => string): Column<Node | Pod> {
+  const series = ({ id }: Node | Pod) => session.used(id)?.[key];
+  return {
+    key,
+    title,
+    text: (row) => {
+      const samples = series(row);
+      return samples ? write(samples.latest) : "";
+    },
+    order: (row) => series(row)?.latest ?? -1,
+    width: 7.5,
+    share: 0.6,
+    rank: 2,
+    measured: { series, beat: () => session.beat("usage"), watch: session.watchUsage },
+  };
+}
+const USED = [used("cpu", "CPU", cores), used("memory", "Memory", bytes)] as const;
+
+/** How many nodes of a cluster are ready, of how many. */
+function nodesOf({ id }: Cluster): string {
+  const nodes = [...session.rows("nodes").values()].filter((node) => node.cluster_id === id);
+  return `${nodes.filter((node) => node.state === "ready").length}/${nodes.length}`;
+}
+
 const clusters: readonly Column<Cluster>[] = [
-  { key: "name", title: "Name", text: (row) => row.name, width: 11, share: 2, rank: 0, look: "own" },
+  {
+    key: "name",
+    title: "Name",
+    text: (row) => row.name,
+    link: (row) => print(at("clusters", { name: row.name })),
+    width: 11,
+    share: 2,
+    rank: 0,
+  },
   { key: "state", title: "State", text: (row) => row.state, width: 7.5, share: 1, rank: 0, look: "state" },
-  { key: "nodes", title: "Nodes", text: () => "", width: 5, share: 0, rank: 1, look: "own" },
+  { key: "nodes", title: "Nodes", text: nodesOf, width: 5, share: 0, rank: 1 },
   { key: "address", title: "API server", text: (row) => row.address, width: 13, share: 2, rank: 2, look: "code" },
   { key: "control", title: "Control plane", text: (row) => row.control_plane, width: 14, share: 2, rank: 3 },
   { key: "ports", title: "Ports", text: portsOf, width: 10, share: 1, rank: 4, look: "code" },
@@ -40,8 +77,8 @@ const nodes: readonly Column<Node>[] = [
   { key: "name", title: "Name", text: (row) => row.name, width: 13, share: 2, rank: 0 },
   { key: "state", title: "State", text: (row) => row.state, width: 7.5, share: 1, rank: 0, look: "state" },
   { key: "cluster", title: "Cluster", text: (row) => row.cluster, width: 8, share: 1, rank: 1 },
-  { key: "usage", title: "CPU, memory", text: () => "", width: 14, share: 1, rank: 2, look: "own" },
-  { key: "address", title: "Address", text: (row) => row.address, width: 8, share: 0.6, rank: 2, look: "code" },
+  ...USED,
+  { key: "address", title: "Address", text: (row) => row.address, width: 8, share: 0.6, rank: 3, look: "code" },
   { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 4, look: "code" },
   { key: "image", title: "Image", text: (row) => row.image, width: 13, share: 1.4, rank: 3 },
   { key: "os", title: "System", text: (row) => row.os, width: 13, share: 1, rank: 5 },
@@ -64,7 +101,7 @@ const pods: readonly Column<Pod>[] = [
   },
   { key: "namespace", title: "Namespace", text: (row) => row.namespace, width: 8, share: 1, rank: 1 },
   { key: "cluster", title: "Cluster", text: (row) => row.cluster, width: 7, share: 1, rank: 2 },
-  { key: "usage", title: "CPU, memory", text: () => "", width: 14, share: 1, rank: 3, look: "own" },
+  ...USED,
   { key: "node", title: "Node", text: (row) => row.node, width: 13, share: 2.2, rank: 4 },
   { key: "address", title: "Address", text: (row) => row.address, width: 8, share: 0.6, rank: 5, look: "code" },
   { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 6, look: "code" },
@@ -262,7 +299,7 @@ export const MESSAGE_COLUMNS: readonly Column<Entry>[] = [
     width: 5,
     share: 0,
     rank: 0,
-    look: "own",
+    tone: (row) => toneOfCode(row.message.code),
   },
   { key: "message", title: "Message", text: (row) => row.summary, width: 14, share: 3, rank: 0 },
   { key: "line", title: "Command line", text: (row) => row.message.command_line, width: 13, share: 2, rank: 1 },

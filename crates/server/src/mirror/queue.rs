@@ -122,8 +122,8 @@ impl Queue {
         self.clients.load(Ordering::Relaxed)
     }
 
-    pub(super) fn want_usage(&self) {
-        self.usage.store(true, Ordering::Relaxed);
+    pub(super) fn want_usage(&self, wanted: bool) {
+        self.usage.store(wanted, Ordering::Relaxed);
     }
 
     pub(super) fn wants_usage(&self) -> bool {

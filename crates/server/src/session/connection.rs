@@ -149,7 +149,7 @@ impl Connection {
         }
         let origin = Origin { mirror, ..self.origin.clone() };
         let line = asked.command.to_string();
-        let (id, thread) = match self.enter_and_leave(&asked.command) {
+        let (id, thread) = match self.enter_and_leave(mirror, &asked.command) {
             Some(outcome) => self.session.commands.conclude(origin, &asked.command, outcome.map_err(Failure::from)),
             None => self.session.commands.start(origin, asked.command),
         };
@@ -158,8 +158,8 @@ impl Connection {
         self.session.live.client_seen(self.client.clone());
     }
 
-    /// What a command does to the connection it came over; none where that is not all it does.
-    fn enter_and_leave(&mut self, command: &Command) -> Option<Result<(), RoomError>> {
+    /// What a command does to the connection it came over, in a mirror; none where that is not all it does.
+    fn enter_and_leave(&mut self, mirror: Uuid, command: &Command) -> Option<Result<(), RoomError>> {
         match command {
             Command::JoinMirror(Mirrors { mirrors }) => Some(self.join(mirrors)),
             Command::LeaveMirror(Mirrors { mirrors }) => {
@@ -171,17 +171,17 @@ impl Connection {
                 })
             }
             command => {
-                self.want(command);
+                self.want(mirror, command);
                 self.join(&self.followed(command)).err().map(Err)
             }
         }
     }
 
     /// From now on this connection is told what only those are told who asked.
-    fn want(&self, command: &Command) {
+    fn want(&mut self, mirror: Uuid, command: &Command) {
         match command {
             Command::GetClients(get) if get.watch => self.feed.want_clients(),
-            Command::GetUsage(get) if get.watch => self.feed.want_usage(),
+            Command::GetUsage(get) if get.watch => self.feed.want_usage(mirror),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use qbo_api::message::{Change, Code, Message, Payload};
 use qbo_api::model::{Usage, UsageKind};
+use uuid::Uuid;
 
 use crate::access::User;
 use crate::driver::kubernetes::PodStatus;
@@ -97,7 +98,7 @@ async fn samples_are_taken_while_somebody_wants_them() {
 
     let user = User { email: USER.into() };
     let (mut feed, mut other) = (cloud.services.live.mirrors().feed(&user), cloud.services.live.mirrors().feed(&user));
-    feed.want_usage();
+    feed.want_usage(user.mirror());
     for _ in 0..3 {
         assert_eq!(told(&mut feed).await, (Change::Snapshot, 2));
     }
@@ -107,6 +108,30 @@ async fn samples_are_taken_while_somebody_wants_them() {
     let readings = cloud.meter.readings();
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(cloud.meter.readings(), readings, "nobody wants any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_all_mirrors_in_which_samples_were_asked_for_wants_none_any_more() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster alex -n 2").await;
+    let mut feed = cloud.services.live.mirrors().feed(&User { email: USER.into() });
+    let rooms = [1, 2].map(Uuid::from_u128);
+    for room in rooms {
+        feed.join(room).unwrap();
+        feed.want_usage(room);
+    }
+    feed.leave(rooms[0]).unwrap();
+    assert_eq!(told(&mut feed).await, (Change::Snapshot, 2));
+    feed.leave(rooms[1]).unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let readings = cloud.meter.readings();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(cloud.meter.readings(), readings);
+
+    while feed.waiting().is_some() {}
+    feed.join(rooms[1]).unwrap();
+    feed.want_usage(rooms[1]);
+    assert_eq!(told(&mut feed).await, (Change::Snapshot, 2), "and can want them again");
 }
 
 #[tokio::test(start_paused = true)]
