@@ -231,10 +231,14 @@ async fn run(engine: &dyn Engine, node: &str, words: &str) -> Result<String, Fai
     if code == 0 {
         return Ok(output);
     }
-    // What crictl says of an etcdctl that failed comes after etcdctl's own words.
-    let said = || errors.lines().chain(output.lines()).filter(|line| !line.trim().is_empty());
-    let said = said().find(|line| line.starts_with("Error: ")).or_else(|| said().next_back()).unwrap_or_default();
+    let said = said(&errors).or_else(|| said(&output)).unwrap_or_default();
     Err(Failure::new(Code::BAD_GATEWAY, format!("'etcdctl {words}' ended with {code}: {said}"), ""))
+}
+
+/// Why etcdctl failed: it says so in a line of its own, or crictl repeats all it said in one line, quoted. Otherwise the last line.
+fn said(text: &str) -> Option<&str> {
+    let reason = text.lines().find_map(|line| line.split_once("Error: ")?.1.split("\\n").next());
+    reason.or_else(|| text.lines().rfind(|line| !line.trim().is_empty()))
 }
 
 #[cfg(test)]
@@ -263,6 +267,17 @@ mod tests {
         );
         assert!(members[0].is_at(Ipv4Addr::new(10, 201, 0, 10)) && !members[0].is_at(Ipv4Addr::new(10, 201, 0, 1)));
         assert_eq!(Member::read_all("Error: context deadline exceeded\n"), []);
+    }
+
+    #[test]
+    fn what_etcdctl_says_is_told_without_what_crictl_says_around_it() {
+        let own = "{\"level\":\"warn\"}\nError: etcdserver: unhealthy cluster\ntime=\"…\" level=fatal msg=\"command terminated\"\n";
+        let quoted = r#"time="…" level=fatal msg="command 'etcdctl member add a' exited with 1: {\"error\":\"rpc error: code = Unavailable desc = etcdserver: unhealthy cluster\"}\nError: etcdserver: unhealthy cluster\n""#;
+        for text in [own, quoted] {
+            assert_eq!(said(text), Some("etcdserver: unhealthy cluster"));
+        }
+        assert_eq!(said("first\nlast\n\n"), Some("last"));
+        assert_eq!(said("\n"), None);
     }
 
     #[test]
