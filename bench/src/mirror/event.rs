@@ -1,8 +1,10 @@
 //! How soon a subscriber is told of what somebody does with Docker or with Kubernetes, behind the server's back.
 //!
 //! Counted from before the request is sent, as `docker pause` or `kubectl patch` would send it. Most of that time is
-//! Docker's or the API server's own; so a peer listens beside the server to what the server listens to (Docker's events, a
-//! watch), and does nothing with it. What the server adds is from what the peer hears to what the subscriber does.
+//! Docker's or the API server's own, in which nothing has happened yet: so it is counted too from when the action was done, by
+//! the time that Docker's event bears, or when the API server has answered. And a peer listens beside the server to what the
+//! server listens to (Docker's events, a watch), and does nothing with it. What the server adds is from what the peer hears to
+//! what the subscriber does.
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,12 +30,17 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Something was told: when, and what.
 type Told = (Instant, String);
 
+/// The same of Docker, with when it was done.
+type Heard = (Instant, String, Instant);
+
 /// What was measured of one kind of action, in seconds.
 #[derive(Default)]
 pub(crate) struct Event {
     pub(crate) action: &'static str,
     /// From the action to the subscriber's message.
     pub(crate) told: Vec<f64>,
+    /// From when the action was done to the subscriber's message, which may be there before whoever acts is answered.
+    pub(crate) done: Vec<f64>,
     /// From the action to what the peer hears.
     pub(crate) peer: Vec<f64>,
     /// From what the peer hears to the subscriber's message; the peer may hear later.
@@ -41,8 +48,9 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    fn add(&mut self, began: Instant, peer: Instant, told: Instant) {
+    fn add(&mut self, (began, done): (Instant, Instant), peer: Instant, told: Instant) {
         self.told.push((told - began).as_secs_f64());
+        self.done.push(told.saturating_duration_since(done).as_secs_f64());
         self.peer.push((peer - began).as_secs_f64());
         self.added.push(told.saturating_duration_since(peer).as_secs_f64());
     }
@@ -52,8 +60,9 @@ impl Event {
             let (p50, p99) = crate::answer::Answer::percentiles(times);
             format!("p50 {:.1} ms, p99 {:.1} ms", p50 * 1e3, p99 * 1e3)
         };
-        let (told, peer, added) = (milli(&self.told), milli(&self.peer), milli(&self.added));
-        say(&format!("{}: told {told}; the peer hears {peer}; added {added}", self.action))?;
+        let (told, done) = (milli(&self.told), milli(&self.done));
+        let (peer, added) = (milli(&self.peer), milli(&self.added));
+        say(&format!("{}: told {told}; since it was done {done}; the peer hears {peer}; added {added}", self.action))?;
         Ok(self)
     }
 }
@@ -79,7 +88,14 @@ pub(crate) fn docker(cloud: &Cloud, times: usize) -> anyhow::Result<Event> {
                     _ => cloud.docker.unpause_container(&cloud.worker).await,
                 }
             })?;
-            event.add(began, until(&heard, began, action)?, until(&told, began, action)?);
+            let (peer, done) = loop {
+                let (at, said, done) =
+                    heard.recv_timeout(LIMIT).with_context(|| format!("Docker tells of no {action}"))?;
+                if said == action && at >= began {
+                    break (at, done);
+                }
+            };
+            event.add((began, done), peer, until(&told, began, action)?);
         }
     }
     event.conclude()
@@ -99,7 +115,8 @@ pub(crate) fn kubernetes(cloud: &Cloud, times: usize) -> anyhow::Result<Event> {
         let mark = cloud.mark();
         let began = Instant::now();
         cloud.runtime.block_on(cloud::change(&api, &mark))?;
-        event.add(began, until(&heard, began, &mark)?, until(&told, began, &mark)?);
+        let done = Instant::now();
+        event.add((began, done), until(&heard, began, &mark)?, until(&told, began, &mark)?);
     }
     event.conclude()
 }
@@ -132,7 +149,7 @@ fn subscribe(
     Ok(told)
 }
 
-fn hear_docker(runtime: &Handle, docker: Docker, container: &str) -> Receiver<Told> {
+fn hear_docker(runtime: &Handle, docker: Docker, container: &str) -> Receiver<Heard> {
     let filters = std::collections::HashMap::from([("container", vec![container.to_owned()])]);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let options = EventsOptionsBuilder::new().since(&since.to_string()).filters(&filters).build();
@@ -140,8 +157,11 @@ fn hear_docker(runtime: &Handle, docker: Docker, container: &str) -> Receiver<To
     runtime.spawn(async move {
         let mut events = std::pin::pin!(docker.events(Some(options)));
         while let Some(Ok(event)) = events.next().await {
-            let at = Instant::now();
-            if send.send((at, event.action.unwrap_or_default())).is_err() {
+            let (at, now) = (Instant::now(), SystemTime::now());
+            let stamp = u64::try_from(event.time_nano.unwrap_or_default()).unwrap_or_default();
+            let age = now.duration_since(UNIX_EPOCH + Duration::from_nanos(stamp)).unwrap_or_default();
+            let done = at.checked_sub(age).unwrap_or(at);
+            if send.send((at, event.action.unwrap_or_default(), done)).is_err() {
                 break;
             }
         }
