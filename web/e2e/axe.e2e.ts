@@ -37,7 +37,7 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 for (const theme of ["dark", "light"] as const) {
-  for (const width of [1280, 390]) {
+  for (const width of [1280, 360]) {
     for (const view of [...VIEWS, "nonsense"]) {
       test(`${view}, ${theme}, ${width}`, async () => {
         const { page } = await open(browser, `${server.address}/${view}`, { theme, width });
@@ -48,6 +48,16 @@ for (const theme of ["dark", "light"] as const) {
       });
     }
   }
+
+  test(`without a server, ${theme}`, async () => {
+    const own = await FakeServer.start(example);
+    const { page } = await open(browser, `${own.address}/pods`, { theme });
+    await page.locator("[role=row][aria-rowindex='3']").waitFor();
+    await own.stop();
+    await page.getByText("Disconnected.").waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.context().close();
+  });
 
   test(`what opens, ${theme}`, async () => {
     const { page } = await open(browser, `${server.address}/pods`, { theme });

@@ -150,6 +150,12 @@ test("everything is reached by keys", async () => {
   await page.keyboard.press("f");
   await page.keyboard.type("Pending");
   await page.keyboard.press("ArrowDown");
+  const focused = async (): Promise<string | null> =>
+    page.evaluate(() => document.activeElement?.ariaLabel ?? document.activeElement?.role ?? null);
+  await page.keyboard.press("ArrowRight");
+  expect(await focused()).toMatch(/^Logs of /);
+  await page.keyboard.press("ArrowLeft");
+  expect(await focused()).toBe("Pods");
   await page.keyboard.press("Enter");
   await page.getByRole("complementary").waitFor();
   await page.keyboard.press("ArrowDown");

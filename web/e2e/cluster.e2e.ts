@@ -126,7 +126,9 @@ describe.sequential("a real cluster", () => {
       await shot(one, "console");
       await other.goto(`${api.address}/pods`);
       // One of its CPU and one of its memory, once there are two samples.
-      await expect.poll(() => row(other, "kube-apiserver").locator(".plot path[d*=M]:not(.area)").count(), { timeout: SEEING }).toBe(2);
+      await expect
+        .poll(() => row(other, "kube-apiserver").locator(".plot path[d*=M]:not(.area)").count(), { timeout: SEEING })
+        .toBe(2);
       await row(other, "kube-apiserver").click();
       await other.getByRole("complementary").waitFor();
       await shot(other, "pods");

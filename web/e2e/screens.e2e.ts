@@ -1,17 +1,17 @@
-/** Pictures of every view, in both themes and four widths, for eyes; and what a browser complains of on the way. */
+/** Pictures of every view and state, in both themes and several widths, for eyes; and what a browser complains of on the way. */
 
 import { mkdirSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "playwright-core";
 import { launch, open } from "./browser";
 import { example, FakeServer } from "./fake/server";
+import { HOME, type RowKind } from "./fake/world";
 import { VIEWS } from "./views";
 
 const SIZES = [
   [360, 740],
-  [390, 844],
   [1280, 800],
-  [2560, 1440],
+  [3840, 2160],
 ] as const;
 const only = process.env["QBO_SCREENS"]?.split(",");
 const directory = process.env["QBO_SCREENSHOTS"] ?? "screenshots";
@@ -44,6 +44,13 @@ async function overflowing(page: Page): Promise<string[]> {
   });
 }
 
+/** What others do meanwhile, so that there are messages. */
+function chatter({ world }: FakeServer): void {
+  for (const line of ["get nodes alex", "test host", "delete node nobody"]) world.run(line, "", HOME);
+  world.mutate(3, "Pending");
+  world.mutate(3, "Running");
+}
+
 for (const theme of ["dark", "light"] as const) {
   for (const [width, height] of SIZES) {
     for (const view of VIEWS) {
@@ -52,6 +59,7 @@ for (const theme of ["dark", "light"] as const) {
         const { page, troubles } = await open(browser, `${server.address}/${view}`, { width, height, theme });
         await page.waitForSelector("main");
         await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+        chatter(server);
         await page.waitForTimeout(250);
         await page.screenshot({ path: `${directory}/${name}.png` });
         const outside = await overflowing(page);
@@ -77,18 +85,21 @@ const SHELL = [
   "\u001b[32mqbo@cloud\u001b[0m:\u001b[34m~\u001b[0m$ ",
 ].join("\r\n");
 
+const field = (page: Page) => page.getByRole("combobox", { name: "Command" });
+
 /** What is not there to begin with. */
 const STATES: readonly {
   name: string;
   view: string;
-  width?: number;
-  act: (page: Page, own: FakeServer) => Promise<unknown>;
+  /** What the server is like before the page is opened. */
+  before?: (own: FakeServer) => void;
+  act?: (page: Page, own: FakeServer) => Promise<unknown>;
 }[] = [
   {
     name: "completion",
     view: "clusters",
     act: async (page) => {
-      await page.getByRole("combobox", { name: "Command" }).fill("add cluster new -");
+      await field(page).fill("add cluster new -");
       await page.getByRole("option").first().waitFor();
     },
   },
@@ -96,33 +107,89 @@ const STATES: readonly {
     name: "error",
     view: "clusters",
     act: async (page) => {
-      await page.getByRole("combobox", { name: "Command" }).fill("get pots alex");
+      await field(page).fill("get pots alex");
       await page.getByText("did you mean").waitFor();
+    },
+  },
+  {
+    name: "refused",
+    view: "clusters",
+    act: async (page) => {
+      await field(page).fill("start cluster nobody");
+      await page.keyboard.press("Enter");
+      await page.getByText("there are: alex, prod").waitFor();
     },
   },
   {
     name: "progress",
     view: "clusters",
     act: async (page) => {
-      await page.getByRole("combobox", { name: "Command" }).fill("add cluster slow -n 3");
+      await field(page).fill("add cluster slow -n 3");
       await page.keyboard.press("Enter");
-      await page.getByText("• ready").first().or(page.locator("li.started").first()).waitFor();
+      await page.locator("li.started").first().waitFor();
+    },
+  },
+  {
+    name: "progress-of-others",
+    view: "clusters/slow",
+    before: ({ world }) => world.cluster("slow", 0, 0, "creating"),
+    act: async (page, own) => {
+      own.world.run("add cluster slow -n 3", "", HOME);
+      await page.locator("li.started").first().waitFor();
     },
   },
   {
     name: "confirm",
     view: "registries",
     act: async (page) => {
-      await page.getByRole("button", { name: "Delete localhost:5000" }).click();
+      await field(page).fill("delete cluster alex");
+      await page.keyboard.press("Enter");
       await page.getByRole("dialog").waitFor();
     },
   },
   {
-    name: "empty",
-    view: "registries",
+    name: "help",
+    view: "pods",
+    act: async (page) => {
+      await page.locator("#main").focus();
+      await page.keyboard.press("?");
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  {
+    name: "kubeconfig",
+    view: "clusters/alex",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Kubeconfig" }).click();
+      await page.getByText("apiVersion: v1").waitFor();
+    },
+  },
+  { name: "empty", view: "clusters", before: empty },
+  { name: "empty-console", view: "console", before: empty },
+  { name: "empty-registries", view: "registries", before: empty },
+  { name: "no-match", view: "pods?q=status:nothing" },
+  { name: "no-cluster", view: "clusters/nobody" },
+  { name: "no-view", view: "nonsense" },
+  { name: "loading", view: "pods", before: ({ world }) => (world.mood = "silent") },
+  { name: "loading-console", view: "console", before: ({ world }) => (world.mood = "silent") },
+  {
+    name: "failed",
+    view: "pods",
+    before: ({ world }) => (world.mood = "failing"),
+    act: async (page) => page.getByText("Docker does not answer").waitFor(),
+  },
+  {
+    name: "unreachable",
+    view: "nodes",
+    before: (own) => (own.isRefusing = true),
+    act: async (page) => page.getByText("The server does not answer.").waitFor(),
+  },
+  {
+    name: "gone",
+    view: "nodes",
     act: async (page, own) => {
-      for (const { name } of own.world.rows.registries) own.world.run(`delete registry ${name}`, "", "");
-      await page.getByText("registries of the internet alone").waitFor();
+      await own.stop();
+      await page.getByText("Disconnected.").waitFor();
     },
   },
   {
@@ -139,45 +206,58 @@ const STATES: readonly {
     name: "host",
     view: "messages",
     act: async (page) => {
-      await page.getByRole("combobox", { name: "Command" }).fill("test host");
+      await field(page).fill("test host");
       await page.keyboard.press("Enter");
       await page.locator("[role=row][aria-rowindex='3']").click();
     },
   },
   {
-    name: "gone",
-    view: "nodes",
-    act: async (page, own) => {
-      await own.stop();
-      await page.getByText("Disconnected.").waitFor();
-    },
+    name: "inspector",
+    view: "pods",
+    act: async (page) => page.locator("[role=row][aria-rowindex='3']").click(),
+  },
+  {
+    name: "list",
+    view: "console",
+    act: async (page) => page.getByRole("button", { name: "As a list" }).click(),
+  },
+  {
+    name: "graph",
+    view: "console",
+    act: async (page) => page.getByRole("button", { name: "Maximise Graph" }).click(),
   },
   {
     name: "navigation",
     view: "pods",
-    width: 390,
-    act: async (page) => page.getByRole("button", { name: "Navigation" }).click(),
-  },
-  {
-    name: "inspector",
-    view: "pods",
-    width: 390,
-    act: async (page) => page.locator("[role=row][aria-rowindex='3']").click(),
+    act: async (page) => {
+      const menu = page.getByRole("button", { name: "Navigation" });
+      if (await menu.isVisible()) await menu.click();
+      else await page.getByRole("link", { name: "Services" }).focus();
+    },
   },
 ];
 
+function empty({ world }: FakeServer): void {
+  for (const kind of Object.keys(world.rows) as RowKind[]) world.rows[kind] = [];
+}
+
 for (const theme of ["dark", "light"] as const) {
-  for (const { name, view, width, act } of STATES) {
-    const title = `state-${name}-${theme}`;
-    test.skipIf(only && !only.some((part) => title.includes(part)))(title, async () => {
-      const own = await FakeServer.start(example);
-      const { page } = await open(browser, `${own.address}/${view}`, { width: width ?? 1280, theme });
-      await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
-      await act(page, own);
-      await page.waitForTimeout(250);
-      await page.screenshot({ path: `${directory}/${title}.png` });
-      await page.context().close();
-      if (name !== "gone") await own.stop();
-    });
+  for (const [width, height] of SIZES.slice(0, 2)) {
+    for (const { name, view, before, act } of STATES) {
+      const title = `state-${name}-${theme}-${width}`;
+      test.skipIf(only && !only.some((part) => title.includes(part)))(title, async () => {
+        const own = await FakeServer.start((world) => example(world));
+        before?.(own);
+        const { page } = await open(browser, `${own.address}/${view}`, { width, height, theme });
+        if (!before) await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+        await act?.(page, own);
+        await page.waitForTimeout(250);
+        await page.screenshot({ path: `${directory}/${title}.png` });
+        const outside = await overflowing(page);
+        await page.context().close();
+        if (name !== "gone") await own.stop();
+        expect(outside).toEqual([]);
+      });
+    }
   }
 }

@@ -60,6 +60,8 @@ export class FakeServer {
   readonly #server = serveFiles();
   readonly #sockets = new WebSocketServer({ noServer: true });
   #sampling: NodeJS.Timeout | undefined;
+  /** It serves pages, and nothing else. */
+  isRefusing = false;
   port = 0;
 
   static async start(fill: (world: World) => void, port = 0): Promise<FakeServer> {
@@ -69,7 +71,9 @@ export class FakeServer {
     server.terminals.attach(server.#server);
     server.#sampling = setInterval(() => server.#sample(), SAMPLING);
     server.#server.on("upgrade", (request, socket, head) => {
-      if (request.url === "/qbo") server.#sockets.handleUpgrade(request, socket, head, (peer) => server.#connect(peer));
+      if (server.isRefusing) socket.destroy();
+      else if (request.url === "/qbo")
+        server.#sockets.handleUpgrade(request, socket, head, (peer) => server.#connect(peer));
     });
     return server;
   }

@@ -71,6 +71,8 @@ export class World {
     clients: [],
   };
   sequence = Date.now() * 1000;
+  /** Whether it answers, or is silent after its echo, or has nothing behind it. */
+  mood: "well" | "silent" | "failing" = "well";
   #seed = 1;
   #thread = 0;
   #sample = SAMPLES;
@@ -233,6 +235,8 @@ export class World {
     const fail = (code: number, problem: string, cure: string): void =>
       say(code, { output: [{ message: `${problem}; ${cure}`, problem, cure }] });
     say(202, { input: [{ message: `qbo ${line}` }] });
+    if (this.mood === "silent") return;
+    if (this.mood === "failing") return fail(503, "Docker does not answer", "is dockerd running?");
     if (verb === "version") {
       say(201, { version: [{ docker_api: "1.52", docker_version: "29.0.4", qbo_api: "0.1.0", host: "cloud" }] });
       return done();

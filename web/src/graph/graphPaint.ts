@@ -53,7 +53,9 @@ export function paint(context: CanvasRenderingContext2D, frame: Frame): void {
   context.lineWidth = 1 / camera.scale;
   context.strokeStyle = palette.line;
   context.stroke();
-  text(context, frame, layout.host, layout.x + 22, layout.y + 24, { size: 12, color: palette.soft, weight: 500 });
+  // The host's name is of one size wherever there is room for it above the clusters.
+  const size = Math.min(24, 11 / Math.min(1, camera.scale));
+  text(context, frame, layout.host, layout.x + 22, layout.y + 24, { size, color: palette.soft, weight: 500 });
 
   const seen = sight(frame);
   for (const placed of layout.clusters) {

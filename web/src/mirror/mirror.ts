@@ -57,6 +57,8 @@ const KIND_OF: Partial<Record<Message["subcommand"], TrackedKind>> = {
 
 /** How the rows of a kind stand to the server. */
 export type Freshness =
+  /** Never listed, and there is nobody to ask. */
+  | { state: "unknown" }
   /** Never listed. */
   | { state: "loading" }
   /** They are what the server knows. */

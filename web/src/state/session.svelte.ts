@@ -44,6 +44,8 @@ class Session {
   retryAt = $state(0);
   /** Whether it was ever connected. */
   known = $state(false);
+  /** Whether the latest attempt to connect came to nothing. */
+  #isAway = $state(false);
   /** Since when the connection is gone, in milliseconds since the epoch. */
   lostAt = $state(0);
   /** Whether the server can tell what nodes and pods use, as far as is known. */
@@ -132,7 +134,8 @@ class Session {
 
   freshness(kind: TrackedKind): Freshness {
     this.beat(kind);
-    return this.mirror.freshness(kind);
+    const freshness = this.mirror.freshness(kind);
+    return freshness.state === "loading" && this.#isAway ? { state: "unknown" } : freshness;
   }
 
   /** What an object uses, by its id; whoever reads this in an effect is told when it differs. */
@@ -157,6 +160,7 @@ class Session {
   #changed(status: Status, retryIn: number): void {
     const was = this.status;
     this.status = status;
+    if (status !== "connecting") this.#isAway = status === "waiting";
     this.retryAt = Date.now() + retryIn;
     if (status === "open") {
       this.known = true;

@@ -92,6 +92,7 @@ export function cellOf<Row>(column: Column<Row>, lookOf?: (row: Row) => Look): P
   const { link, tone } = column;
   if (link) {
     const anchor = make("a", "");
+    anchor.tabIndex = -1;
     element.append(anchor);
     const show = text(anchor);
     return {
@@ -102,20 +103,20 @@ export function cellOf<Row>(column: Column<Row>, lookOf?: (row: Row) => Look): P
       },
     };
   }
-  if (tone) {
-    const mark = make("span", "");
-    element.append(mark);
-    const show = text(mark);
-    return {
-      element,
-      show: (row) => {
-        show(column.text(row));
-        mark.className = `tone ${tone(row)}`;
-      },
-    };
-  }
+  if (tone) return { element, show: toneOf(column, element) };
   const show = text(element);
   return { element, show: (row) => show(column.text(row)) };
+}
+
+/** The text of a column, marked with its tone. */
+function toneOf<Row>(column: Column<Row>, within: HTMLElement): (row: Row) => void {
+  const mark = make("span", "");
+  within.append(mark);
+  const show = text(mark);
+  return (row) => {
+    show(column.text(row));
+    mark.className = `tone ${column.tone?.(row)}`;
+  };
 }
 
 /** A plot of what is measured, and the latest of it. */
@@ -162,6 +163,8 @@ export function actionsPart<Row>(actionsOf: (row: Row) => readonly Action[]): Pa
 
 function controlOf({ href }: Action): HTMLElement {
   const control = make(href === undefined ? "button" : "a", "button bare");
+  // Tab gets to those of the active row alone.
+  control.tabIndex = -1;
   if (control instanceof HTMLButtonElement) control.type = "button";
   control.append(drawing("icon", 20, 20, [""])[0]);
   return control;
@@ -173,6 +176,16 @@ function describe(control: HTMLElement, { title, icon, object, isOff, href }: Ac
   control.firstElementChild?.firstElementChild?.setAttribute("d", ICONS[icon] ?? "");
   if (control instanceof HTMLButtonElement) control.disabled = isOff;
   if (control instanceof HTMLAnchorElement) control.href = href ?? "";
+}
+
+/** What a card says of a row beneath its title, in words that are understood without the titles of columns. */
+function wordsOf<Row>(columns: readonly Column<Row>[], row: Row, title: string): string {
+  const words = columns.flatMap((column) => {
+    const text = column.text(row);
+    if (text === "" || title.includes(text)) return [];
+    return [column.measured || column.look === "number" ? `${column.title} ${text}` : text];
+  });
+  return words.join(" · ");
 }
 
 /** A whole row where there is no room for columns: its name and state, and beneath it what matters most. */
@@ -194,13 +207,17 @@ export function cardOf<Row>(
     first.append(state);
     showLook = badge(state);
   }
+  const toned = columns.find((column) => column.tone);
+  const mark = toned && toneOf(toned, first);
+  const rest = columns.filter((column) => column !== toned);
   return {
     element,
     show: (row) => {
-      showTitle(titleOf(row));
+      const title = titleOf(row);
+      showTitle(title);
+      mark?.(row);
       if (lookOf) showLook?.(lookOf(row));
-      const texts = columns.map((column) => (column.measured ? `${column.title} ` : "") + column.text(row));
-      showRest(texts.filter((text) => text !== "").join(" · "));
+      showRest(wordsOf(rest, row, title));
     },
   };
 }

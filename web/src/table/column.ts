@@ -54,7 +54,7 @@ export function tracks<Row>(columns: readonly Column<Row>[]): string {
 export function natural(text: string): string {
   return text
     .toLowerCase()
-    .replace(/(?<![a-z0-9])(v?)(\d+)(?![a-z0-9])/g, (_, v: string, digits: string) => v + digits.padStart(12, "0"));
+    .replace(/(?<![a-z0-9])(v?)(\d{1,7})(?![a-z0-9])/g, (_, v: string, digits: string) => v + digits.padStart(12, "0"));
 }
 
 /** A filter as a test: every word must be in the row; `column:word` looks into one column; `-word` must not be there. */

@@ -104,6 +104,7 @@ test("names sort as people read them, and ids are no numbers", () => {
   expect(sorted(["n-10", "N-9", "n-1"])).toEqual(["n-1", "N-9", "n-10"]);
   expect(sorted(["v1.9.0", "v1.10.2", "v1.10.1"])).toEqual(["v1.9.0", "v1.10.1", "v1.10.2"]);
   expect(sorted(["node-3fcd1ce4", "node-25d75506"])).toEqual(["node-25d75506", "node-3fcd1ce4"]);
+  expect(sorted(["api-36306277", "api-1500857c"])).toEqual(["api-1500857c", "api-36306277"]);
 });
 
 test("columns go where there is no room, the least wanted first", () => {

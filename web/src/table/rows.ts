@@ -95,7 +95,10 @@ function mark<Row>(drawn: Drawn<Row>, index: number, isActive: boolean, isOpen: 
   const { element } = drawn;
   // The row above it has the titles, and rows are counted from one.
   if (drawn.index !== index) element.setAttribute("aria-rowindex", String(index + 2));
-  if (drawn.isActive !== isActive) element.classList.toggle("active", isActive);
+  if (drawn.isActive !== isActive) {
+    element.classList.toggle("active", isActive);
+    for (const control of element.querySelectorAll<HTMLElement>("a, button")) control.tabIndex = isActive ? 0 : -1;
+  }
   if (drawn.isOpen !== isOpen || drawn.index < 0) {
     element.classList.toggle("selected", isOpen);
     element.setAttribute("aria-selected", String(isOpen));

@@ -65,7 +65,7 @@ const clusters: readonly Column<Cluster>[] = [
     rank: 0,
   },
   { key: "state", title: "State", text: (row) => row.state, width: 7.5, share: 1, rank: 0, look: "state" },
-  { key: "nodes", title: "Nodes", text: nodesOf, width: 5, share: 0, rank: 1 },
+  { key: "nodes", title: "Nodes", text: nodesOf, width: 5, share: 0, rank: 1, look: "number" },
   { key: "address", title: "API server", text: (row) => row.address, width: 13, share: 2, rank: 2, look: "code" },
   { key: "control", title: "Control plane", text: (row) => row.control_plane, width: 14, share: 2, rank: 3 },
   { key: "ports", title: "Ports", text: portsOf, width: 10, share: 1, rank: 4, look: "code" },
@@ -81,7 +81,7 @@ const nodes: readonly Column<Node>[] = [
   { key: "address", title: "Address", text: (row) => row.address, width: 8, share: 0.6, rank: 3, look: "code" },
   { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 4, look: "code" },
   { key: "image", title: "Image", text: (row) => row.image, width: 13, share: 1.4, rank: 3 },
-  { key: "os", title: "System", text: (row) => row.os, width: 13, share: 1, rank: 5 },
+  { key: "os", title: "System", text: (row) => row.os, width: 15, share: 1, rank: 5 },
   { key: "kernel", title: "Kernel", text: (row) => row.kernel, width: 10, share: 1, rank: 6 },
   { key: "user", title: "User", text: (row) => row.user, width: 10, share: 1, rank: 7 },
 ];
@@ -136,7 +136,7 @@ const services: readonly Column<Service>[] = [
     title: "Node port",
     text: (row) => port(row.node_port),
     order: (row) => row.node_port,
-    width: 6,
+    width: 7,
     share: 0,
     rank: 4,
     look: "number",
@@ -152,7 +152,7 @@ const services: readonly Column<Service>[] = [
     rank: 3,
     look: "code",
   },
-  { key: "cluster", title: "Cluster", text: (row) => row.cluster, width: 7, share: 1, rank: 2 },
+  { key: "cluster", title: "Cluster", text: (row) => row.cluster, width: 7, share: 1, rank: 1 },
   { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 6, look: "code" },
 ];
 
