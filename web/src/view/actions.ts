@@ -3,7 +3,6 @@
 import type { Cluster, Image, Node, Pod, Registry } from "../api/message";
 import { send } from "../command/send.svelte";
 import { terminals } from "../dock/terminals.svelte";
-import type { Tracked, TrackedKind } from "../mirror/mirror";
 import { at, print } from "../state/place";
 import type { Action } from "../table/action";
 
@@ -24,7 +23,13 @@ export function ofCluster({ name, state }: Cluster): Action[] {
   ];
 }
 
-function ofNode({ name, state }: Node): Action[] {
+/** Where there are others: it can be looked at alone. */
+export function inClusters(row: Cluster): Action[] {
+  const href = print(at("clusters", { name: row.name }));
+  return [{ title: "Open", icon: "right", object: row.name, isOff: false, href }, ...ofCluster(row)];
+}
+
+export function ofNode({ name, state }: Node): Action[] {
   const shell = (): void => terminals.open({ kind: "node", node: name });
   return [
     { title: "Shell", icon: "shell", object: `on ${name}`, isOff: isStopped(state), act: shell },
@@ -39,7 +44,7 @@ function power(kind: "cluster" | "node", name: string, state: string): Action {
     : command("Start", "play", name, `start ${kind} ${name}`);
 }
 
-function ofPod({ name, namespace, cluster, status }: Pod): Action[] {
+export function ofPod({ name, namespace, cluster, status }: Pod): Action[] {
   const of = { cluster, namespace, pod: name };
   const logs = (): void => terminals.open({ kind: "logs", ...of, follow: true, tail: 1000 });
   const shell = (): void => terminals.open({ kind: "pod", ...of });
@@ -49,25 +54,7 @@ function ofPod({ name, namespace, cluster, status }: Pod): Action[] {
   ];
 }
 
-/** What can be done with rows of a kind, and the room that takes, in `rem`. */
-export const ACTIONS: {
-  readonly [Kind in TrackedKind]?: { readonly of: (row: Tracked[Kind]) => Action[]; readonly width: number };
-} = {
-  clusters: {
-    of: (row) => [
-      { title: "Open", icon: "right", object: row.name, isOff: false, href: print(at("clusters", { name: row.name })) },
-      ...ofCluster(row),
-    ],
-    width: 9.5,
-  },
-  nodes: { of: ofNode, width: 7.25 },
-  pods: { of: ofPod, width: 5 },
-  images: {
-    of: ({ name, local }: Image) => (local ? [] : [command("Pull", "down", name, `add image ${name}`)]),
-    width: 2.75,
-  },
-  registries: {
-    of: ({ name }: Registry) => [command("Delete", "bin", name, `delete registry ${name}`)],
-    width: 2.75,
-  },
-};
+export const ofImage = ({ name, local }: Image): Action[] =>
+  local ? [] : [command("Pull", "down", name, `add image ${name}`)];
+
+export const ofRegistry = ({ name }: Registry): Action[] => [command("Delete", "bin", name, `delete registry ${name}`)];

@@ -1,50 +1,63 @@
 /** The columns of every kind, for its own view and for panels. */
 
 import type { Client, Cluster, Image, Network, Node, Pod, Registry, Service } from "../api/message";
-import type { Tracked, TrackedKind } from "../mirror/mirror";
 import type { Entry } from "../mirror/journal";
 import { portOf, type Port } from "../mirror/ports";
-import type { Column } from "../table/column";
-import type { Order } from "../table/listing";
 import type { Used } from "../mirror/usage";
 import { at, print } from "../state/place";
 import { session } from "../state/session.svelte";
+import type { Column } from "../table/column";
 import { bytes, cores } from "../ui/quantity";
-import { lookOf, lookOfPod, toneOfCode, type Look } from "../ui/state";
+import { toneOfCode } from "../ui/state";
 
-/** The beginning of an id, which commands take too. */
-export const short = (id: string): string => id.slice(0, 8);
+/** The least room of a column, in `rem`; its share of what is left; and its rank: columns with the greatest go first. */
+type Room = readonly [width: number, share: number, rank: number];
 
-const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "short", timeStyle: "medium" });
+/** What else columns may have. */
+type Rest<Row> = Pick<Column<Row>, "look" | "order" | "tone" | "link" | "measured">;
 
-/** A time of the day with milliseconds, as people compare them. */
-function time(timestamp: string): string {
-  const date = new Date(timestamp);
-  const text = date.toLocaleTimeString("en-GB", { hour12: false });
-  return `${text}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+/** A column of what is made of rows. */
+function made<Row>(
+  key: string,
+  title: string,
+  text: (row: Row) => string,
+  [width, share, rank]: Room,
+  rest: Rest<Row> = {},
+): Column<Row> {
+  return { key, title, text, width, share, rank, ...rest };
 }
 
-const port = (number: number): string => (number === 0 ? "" : String(number));
+/** A column of a field as it is. */
+function field<Key extends string>(
+  key: Key,
+  title: string,
+  room: Room,
+  look?: "code" | "state",
+): Column<Readonly<Record<Key, string>>> {
+  return made(key, title, (row) => row[key], room, look && { look });
+}
 
-/** The ports of the host that lead into a cluster, each as commands name it. */
-const portsOf = (cluster: Cluster): string => (cluster.ports ?? []).map((text) => portOf(text).name).join(" ");
+/** A column of ids, of which the beginning is shown, which commands take too. */
+function id<Row>(of: (row: Row) => string, rank: number, key = "id", title = "Id"): Column<Row> {
+  return made(key, title, (row) => of(row).slice(0, 8), [6, 0, rank], { look: "code" });
+}
 
-/** What objects use of something, by what was measured of it. */
+/** A column of numbers, of which 0 is none. */
+function number<Row>(key: string, title: string, of: (row: Row) => number, room: Room): Column<Row> {
+  return made(key, title, (row) => (of(row) === 0 ? "" : String(of(row))), room, { look: "number", order: of });
+}
+
+/** A column of what objects use of something, by what was measured of it. */
 function used(key: keyof Used, title: string, write: (value: number) => string): Column<Node | Pod> {
   const series = ({ id }: Node | Pod) => session.used(id)?.[key];
-  return {
-    key,
-    title,
-    text: (row) => {
-      const samples = series(row);
-      return samples ? write(samples.latest) : "";
-    },
-    order: (row) => series(row)?.latest ?? -1,
-    width: 7.5,
-    share: 0.6,
-    rank: 2,
-    measured: { series, beat: () => session.beat("usage"), watch: session.watchUsage },
+  const text = (row: Node | Pod): string => {
+    const samples = series(row);
+    return samples ? write(samples.latest) : "";
   };
+  return made(key, title, text, [7.5, 0.6, 2], {
+    order: (row) => series(row)?.latest ?? -1,
+    measured: { series, beat: () => session.beat("usage"), watch: session.watchUsage },
+  });
 }
 const USED = [used("cpu", "CPU", cores), used("memory", "Memory", bytes)] as const;
 
@@ -54,262 +67,127 @@ function nodesOf({ id }: Cluster): string {
   return `${nodes.filter((node) => node.state === "ready").length}/${nodes.length}`;
 }
 
-const clusters: readonly Column<Cluster>[] = [
-  {
-    key: "name",
-    title: "Name",
-    text: (row) => row.name,
-    link: (row) => print(at("clusters", { name: row.name })),
-    width: 11,
-    share: 2,
-    rank: 0,
-  },
-  { key: "state", title: "State", text: (row) => row.state, width: 7.5, share: 1, rank: 0, look: "state" },
-  { key: "nodes", title: "Nodes", text: nodesOf, width: 5, share: 0, rank: 1, look: "number" },
-  { key: "address", title: "API server", text: (row) => row.address, width: 13, share: 2, rank: 2, look: "code" },
-  { key: "control", title: "Control plane", text: (row) => row.control_plane, width: 14, share: 2, rank: 3 },
-  { key: "ports", title: "Ports", text: portsOf, width: 10, share: 1, rank: 4, look: "code" },
-  { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 5, look: "code" },
-  { key: "user", title: "User", text: (row) => row.user, width: 10, share: 1, rank: 6 },
+/** The ports of the host that lead into a cluster, each as commands name it. */
+const portsOf = (cluster: Cluster): string => (cluster.ports ?? []).map((text) => portOf(text).name).join(" ");
+
+export const CLUSTERS: readonly Column<Cluster>[] = [
+  made("name", "Name", (row) => row.name, [11, 2, 0], { link: ({ name }) => print(at("clusters", { name })) }),
+  field("state", "State", [7.5, 1, 0], "state"),
+  made("nodes", "Nodes", nodesOf, [5, 0, 1], { look: "number" }),
+  field("address", "API server", [13, 2, 2], "code"),
+  field("control_plane", "Control plane", [14, 2, 3]),
+  made("ports", "Ports", portsOf, [10, 1, 4], { look: "code" }),
+  id((row) => row.id, 5),
+  field("user", "User", [10, 1, 6]),
 ];
 
-const nodes: readonly Column<Node>[] = [
-  { key: "name", title: "Name", text: (row) => row.name, width: 13, share: 2, rank: 0 },
-  { key: "state", title: "State", text: (row) => row.state, width: 7.5, share: 1, rank: 0, look: "state" },
-  { key: "cluster", title: "Cluster", text: (row) => row.cluster, width: 8, share: 1, rank: 1 },
+export const NODES: readonly Column<Node>[] = [
+  field("name", "Name", [13, 2, 0]),
+  field("state", "State", [7.5, 1, 0], "state"),
+  field("cluster", "Cluster", [8, 1, 1]),
   ...USED,
-  { key: "address", title: "Address", text: (row) => row.address, width: 8, share: 0.6, rank: 3, look: "code" },
-  { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 4, look: "code" },
-  { key: "image", title: "Image", text: (row) => row.image, width: 13, share: 1.4, rank: 3 },
-  { key: "os", title: "System", text: (row) => row.os, width: 15, share: 1, rank: 5 },
-  { key: "kernel", title: "Kernel", text: (row) => row.kernel, width: 10, share: 1, rank: 6 },
-  { key: "user", title: "User", text: (row) => row.user, width: 10, share: 1, rank: 7 },
+  field("address", "Address", [8, 0.6, 3], "code"),
+  id((row) => row.id, 4),
+  field("image", "Image", [13, 1.4, 3]),
+  field("os", "System", [15, 1, 5]),
+  field("kernel", "Kernel", [10, 1, 6]),
+  field("user", "User", [10, 1, 7]),
 ];
 
-const pods: readonly Column<Pod>[] = [
-  { key: "name", title: "Name", text: (row) => row.name, width: 15, share: 2.4, rank: 0 },
-  { key: "status", title: "Status", text: (row) => row.status, width: 9, share: 1, rank: 0, look: "state" },
-  {
-    key: "ready",
-    title: "Ready",
-    text: (row) => `${row.ready}/${row.started}`,
+export const PODS: readonly Column<Pod>[] = [
+  field("name", "Name", [15, 2.4, 0]),
+  field("status", "Status", [9, 1, 0], "state"),
+  made("ready", "Ready", (row) => `${row.ready}/${row.started}`, [5.5, 0, 1], {
+    look: "number",
     order: (row) => row.ready,
-    width: 5.5,
-    share: 0,
-    rank: 1,
-    look: "number",
-  },
-  { key: "namespace", title: "Namespace", text: (row) => row.namespace, width: 8, share: 1, rank: 1 },
-  { key: "cluster", title: "Cluster", text: (row) => row.cluster, width: 7, share: 1, rank: 2 },
+  }),
+  field("namespace", "Namespace", [8, 1, 1]),
+  field("cluster", "Cluster", [7, 1, 2]),
   ...USED,
-  { key: "node", title: "Node", text: (row) => row.node, width: 13, share: 2.2, rank: 4 },
-  { key: "address", title: "Address", text: (row) => row.address, width: 8, share: 0.6, rank: 5, look: "code" },
-  { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 6, look: "code" },
+  field("node", "Node", [13, 2.2, 4]),
+  field("address", "Address", [8, 0.6, 5], "code"),
+  id((row) => row.id, 6),
 ];
 
-const services: readonly Column<Service>[] = [
-  { key: "name", title: "Name", text: (row) => row.name, width: 12, share: 2, rank: 0 },
-  { key: "type", title: "Type", text: (row) => row.type, width: 7, share: 1, rank: 0 },
-  {
-    key: "port",
-    title: "Port",
-    text: (row) => (row.port_number === 0 ? "" : `${row.port_number}/${row.protocol}`),
+export const SERVICES: readonly Column<Service>[] = [
+  field("name", "Name", [12, 2, 0]),
+  field("type", "Type", [7, 1, 0]),
+  made("port", "Port", (row) => (row.port_number === 0 ? "" : `${row.port_number}/${row.protocol}`), [6, 0.6, 1], {
+    look: "code",
     order: (row) => row.port_number,
-    width: 6,
-    share: 0.6,
-    rank: 1,
-    look: "code",
-  },
-  { key: "portname", title: "Port name", text: (row) => row.port_name, width: 7, share: 1, rank: 4 },
-  {
-    key: "target",
-    title: "Target",
-    text: (row) => port(row.target_port),
-    order: (row) => row.target_port,
-    width: 5,
-    share: 0,
-    rank: 5,
-    look: "number",
-  },
-  {
-    key: "nodeport",
-    title: "Node port",
-    text: (row) => port(row.node_port),
-    order: (row) => row.node_port,
-    width: 7,
-    share: 0,
-    rank: 4,
-    look: "number",
-  },
-  { key: "namespace", title: "Namespace", text: (row) => row.namespace, width: 8, share: 1, rank: 1 },
-  { key: "address", title: "Address", text: (row) => row.address, width: 8, share: 1, rank: 2, look: "code" },
-  {
-    key: "external",
-    title: "External",
-    text: (row) => row.external_address,
-    width: 8,
-    share: 1,
-    rank: 3,
-    look: "code",
-  },
-  { key: "cluster", title: "Cluster", text: (row) => row.cluster, width: 7, share: 1, rank: 1 },
-  { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 6, look: "code" },
+  }),
+  field("port_name", "Port name", [7, 1, 4]),
+  number("target", "Target", (row) => row.target_port, [5, 0, 5]),
+  number("nodeport", "Node port", (row) => row.node_port, [7, 0, 4]),
+  field("namespace", "Namespace", [8, 1, 1]),
+  field("address", "Address", [8, 1, 2], "code"),
+  field("external_address", "External", [8, 1, 3], "code"),
+  field("cluster", "Cluster", [7, 1, 1]),
+  id((row) => row.id, 6),
 ];
 
-const networks: readonly Column<Network>[] = [
-  { key: "name", title: "Name", text: (row) => row.name, width: 10, share: 2, rank: 0 },
-  { key: "state", title: "State", text: (row) => row.state, width: 7, share: 1, rank: 0, look: "state" },
-  { key: "subnet", title: "Subnet", text: (row) => row.subnet, width: 10, share: 1, rank: 1, look: "code" },
-  { key: "id", title: "Id", text: (row) => short(row.id), width: 6, share: 0, rank: 2, look: "code" },
-  { key: "user", title: "User", text: (row) => row.user, width: 10, share: 1, rank: 3 },
+export const NETWORKS: readonly Column<Network>[] = [
+  field("name", "Name", [10, 2, 0]),
+  field("state", "State", [7, 1, 0], "state"),
+  field("subnet", "Subnet", [10, 1, 1], "code"),
+  id((row) => row.id, 2),
+  field("user", "User", [10, 1, 3]),
 ];
 
-const images: readonly Column<Image>[] = [
-  { key: "name", title: "Name", text: (row) => row.name, width: 16, share: 3, rank: 0 },
-  { key: "tag", title: "Version", text: (row) => row.tag, width: 6, share: 1, rank: 0 },
-  {
-    key: "local",
-    title: "Here",
-    text: (row) => (row.local ? "on this host" : "in the registry"),
-    width: 8,
-    share: 1,
-    rank: 1,
-  },
-  { key: "registry", title: "Registry", text: (row) => row.registry, width: 10, share: 1, rank: 2 },
+export const IMAGES: readonly Column<Image>[] = [
+  field("name", "Name", [16, 3, 0]),
+  field("tag", "Version", [6, 1, 0]),
+  made("local", "Here", (row) => (row.local ? "on this host" : "in the registry"), [8, 1, 1]),
+  field("registry", "Registry", [10, 1, 2]),
 ];
 
-const registries: readonly Column<Registry>[] = [
-  { key: "name", title: "Name", text: (row) => row.name, width: 12, share: 2, rank: 0 },
-  { key: "address", title: "Found at", text: (row) => row.address, width: 14, share: 2, rank: 1, look: "code" },
-  {
-    key: "way",
-    title: "Reached",
-    text: (row) => (row.host ? "through this host" : "directly"),
-    width: 9,
-    share: 1,
-    rank: 2,
-  },
-  { key: "user", title: "User", text: (row) => row.user, width: 10, share: 1, rank: 3 },
+export const REGISTRIES: readonly Column<Registry>[] = [
+  field("name", "Name", [12, 2, 0]),
+  field("address", "Found at", [14, 2, 1], "code"),
+  made("way", "Reached", (row) => (row.host ? "through this host" : "directly"), [9, 1, 2]),
+  field("user", "User", [10, 1, 3]),
 ];
 
-const clients: readonly Column<Client>[] = [
-  { key: "agent", title: "Agent", text: (row) => row.agent, width: 12, share: 2, rank: 0 },
-  { key: "address", title: "Address", text: (row) => row.address, width: 10, share: 1, rank: 0, look: "code" },
-  { key: "command", title: "Latest command", text: (row) => row.command, width: 12, share: 2, rank: 1 },
-  { key: "user", title: "User", text: (row) => row.user, width: 10, share: 1, rank: 2 },
-  {
-    key: "since",
-    title: "Since",
-    text: (row) => clock.format(row.timestamp * 1000),
-    order: (row) => row.timestamp,
-    width: 11,
-    share: 0.5,
-    rank: 3,
-  },
-  { key: "mirror", title: "Mirror", text: (row) => short(row.mirror), width: 6, share: 0, rank: 4, look: "code" },
-  { key: "id", title: "Id", text: (row) => short(row.wsi), width: 6, share: 0, rank: 5, look: "code" },
+const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "short", timeStyle: "medium" });
+
+export const CLIENTS: readonly Column<Client>[] = [
+  field("agent", "Agent", [12, 2, 0]),
+  field("address", "Address", [10, 1, 0], "code"),
+  field("command", "Latest command", [12, 2, 1]),
+  field("user", "User", [10, 1, 2]),
+  made("since", "Since", (row) => clock.format(row.timestamp * 1000), [11, 0.5, 3], { order: (row) => row.timestamp }),
+  id((row) => row.mirror, 4, "mirror", "Mirror"),
+  id((row) => row.wsi, 5),
 ];
 
-export const COLUMNS: { readonly [Kind in TrackedKind]: readonly Column<Tracked[Kind]>[] } = {
-  clusters,
-  nodes,
-  pods,
-  services,
-  networks,
-  images,
-  registries,
-  clients,
-};
-
-export const TITLES: { readonly [Kind in TrackedKind]: (row: Tracked[Kind]) => string } = {
-  clusters: (row) => row.name,
-  nodes: (row) => row.name,
-  pods: (row) => row.name,
-  services: (row) => (row.port_number === 0 ? row.name : `${row.name}:${row.port_number}`),
-  networks: (row) => row.name,
-  images: (row) => row.name,
-  registries: (row) => row.name,
-  clients: (row) => row.agent,
-};
-
-export const LOOKS: { readonly [Kind in TrackedKind]?: (row: Tracked[Kind]) => Look } = {
-  clusters: (row) => lookOf(row.state),
-  nodes: (row) => lookOf(row.state),
-  pods: lookOfPod,
-  networks: (row) => lookOf(row.state),
-};
-
-export const ORDERS: { readonly [Kind in TrackedKind]: Order } = {
-  clusters: { column: "name", descending: false },
-  nodes: { column: "name", descending: false },
-  pods: { column: "name", descending: false },
-  services: { column: "name", descending: false },
-  networks: { column: "name", descending: false },
-  images: { column: "tag", descending: true },
-  registries: { column: "name", descending: false },
-  clients: { column: "since", descending: true },
-};
-
-export const PORT_COLUMNS: readonly Column<Port>[] = [
-  {
-    key: "host",
-    title: "Port of the host",
-    text: (row) => row.name,
-    order: (row) => row.host,
-    width: 9,
-    share: 1,
-    rank: 0,
-  },
-  {
-    key: "node",
-    title: "Port of the node",
-    text: (row) => String(row.node),
-    order: (row) => row.node,
-    width: 9,
-    share: 1,
-    rank: 0,
-  },
-  {
-    key: "listen",
-    title: "Listens at",
-    text: (row) => (row.listen === "" ? "all addresses" : row.listen),
-    width: 9,
-    share: 2,
-    rank: 1,
-  },
+export const PORTS: readonly Column<Port>[] = [
+  made("host", "Port of the host", (row) => row.name, [9, 1, 0], { order: (row) => row.host }),
+  made("node", "Port of the node", (row) => String(row.node), [9, 1, 0], { order: (row) => row.node }),
+  made("listen", "Listens at", (row) => (row.listen === "" ? "all addresses" : row.listen), [9, 2, 1]),
 ];
 
-export const MESSAGE_COLUMNS: readonly Column<Entry>[] = [
-  {
-    key: "time",
-    title: "Time",
-    text: (row) => time(row.message.timestamp),
-    order: (row) => row.number,
-    width: 7.5,
-    share: 0,
-    rank: 0,
-    look: "code",
-  },
-  { key: "way", title: "Way", text: (row) => (row.direction === "in" ? "↑" : "↓"), width: 4.4, share: 0, rank: 0 },
-  {
-    key: "code",
-    title: "Code",
-    text: (row) => String(row.message.code),
-    order: (row) => row.message.code,
-    width: 5,
-    share: 0,
-    rank: 0,
-    tone: (row) => toneOfCode(row.message.code),
-  },
-  { key: "message", title: "Message", text: (row) => row.summary, width: 14, share: 3, rank: 0 },
-  { key: "line", title: "Command line", text: (row) => row.message.command_line, width: 13, share: 2, rank: 1 },
-  { key: "id", title: "Id", text: (row) => idOf(row), width: 6, share: 0, rank: 2, look: "code" },
-  { key: "status", title: "Status", text: (row) => row.message.status, width: 7, share: 0.4, rank: 3 },
-  { key: "user", title: "User", text: (row) => row.message.user, width: 9, share: 0.6, rank: 4 },
-  { key: "host", title: "Host", text: (row) => row.message.host, width: 8, share: 0.6, rank: 4 },
-];
-
-/** Changes are of no command. */
-function idOf(entry: Entry): string {
-  return entry.message.command_line === "" ? "" : short(entry.message.command_id);
+/** A time of the day with milliseconds, as people compare them. */
+function time(timestamp: string): string {
+  const date = new Date(timestamp);
+  const text = date.toLocaleTimeString("en-GB", { hour12: false });
+  return `${text}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
+
+export const MESSAGES: readonly Column<Entry>[] = [
+  made("time", "Time", ({ message }) => time(message.timestamp), [7.5, 0, 0], {
+    look: "code",
+    order: (row) => row.number,
+  }),
+  made("way", "Way", (row) => (row.direction === "in" ? "↑" : "↓"), [4.4, 0, 0]),
+  made("code", "Code", ({ message }) => String(message.code), [5, 0, 0], {
+    order: ({ message }) => message.code,
+    tone: ({ message }) => toneOfCode(message.code),
+  }),
+  field("summary", "Message", [14, 3, 0]),
+  made("line", "Command line", ({ message }) => message.command_line, [13, 2, 1]),
+  // Changes are of no command.
+  id(({ message }) => (message.command_line === "" ? "" : message.command_id), 2),
+  made("status", "Status", ({ message }) => message.status, [7, 0.4, 3]),
+  made("user", "User", ({ message }) => message.user, [9, 0.6, 4]),
+  made("host", "Host", ({ message }) => message.host, [8, 0.6, 4]),
+];
