@@ -84,12 +84,16 @@ impl PrivateDocker {
 
     /// Starts the daemon again.
     pub fn start_daemon(&mut self) {
+        self.spawn_daemon();
+        let client = self.client();
+        wait::until("a Docker of our own to answer", STARTING, || client.attempt(&["info"]).ok());
+    }
+
+    fn spawn_daemon(&mut self) {
         let words = ["dockerd", "--host", &self.host(), "--containerd", &self.at("containerd.sock")];
         let places =
             ["--data-root", &self.at("data/docker"), "--exec-root", &self.at("exec"), "--pidfile", &self.at("pid")];
         self.daemon = Some(self.spawn(&[&words[..], &places].concat()));
-        let client = self.client();
-        wait::until("a Docker of our own to answer", STARTING, || client.attempt(&["info"]).ok());
     }
 
     fn start_containerd(&mut self) {
@@ -129,8 +133,12 @@ impl PrivateDocker {
 
 impl Drop for PrivateDocker {
     fn drop(&mut self) {
-        // What is left of a failed test goes with the containers' namespaces.
         let client = self.client();
+        // What is left of a test that failed while its daemon was dead lives on in namespaces of its own.
+        if self.daemon.is_none() {
+            self.spawn_daemon();
+            let _ = wait::within(STARTING, || client.attempt(&["info"]));
+        }
         let containers = client.attempt(&["ps", "--all", "--quiet"]).unwrap_or_default();
         let containers: Vec<&str> = containers.lines().collect();
         if !containers.is_empty() {

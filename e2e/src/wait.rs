@@ -12,15 +12,20 @@ pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>
 
 /// The same, where each look says what is still missing.
 #[track_caller]
-pub fn until_ok<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
+pub fn until_ok<T>(what: &str, limit: Duration, look: impl FnMut() -> Result<T, String>) -> T {
+    match within(limit, look) {
+        Ok(value) => value,
+        Err(missing) => panic!("waited {} s in vain for {what} {missing}", limit.as_secs()),
+    }
+}
+
+/// The same, for who goes on without it: otherwise what is still missing at the end.
+pub fn within<T>(limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> Result<T, String> {
     let deadline = Instant::now() + limit;
     loop {
         match look() {
-            Ok(value) => return value,
-            Err(missing) => {
-                assert!(Instant::now() < deadline, "waited {} s in vain for {what} {missing}", limit.as_secs());
-            }
+            Err(_) if Instant::now() < deadline => std::thread::sleep(PACE),
+            looked => return looked,
         }
-        std::thread::sleep(PACE);
     }
 }
