@@ -127,10 +127,7 @@ fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker
 
     let delete_node = format!("delete node {}", names[1]);
     docker_dies(scene, docker, &delete_node, ("drain", "done"));
-    wait::until_ok("the node to go", COMING_BACK, || match scene.server().run(&delete_node) {
-        ended if ended.exit == 0 || ended.last()["code"] == 404 => Ok(()),
-        ended => Err(ended.to_string()),
-    });
+    goes(scene, &delete_node);
     scene.await_states(COMING_BACK, cluster, "ready");
     assert_eq!(scene.states(cluster).len(), 1);
 
@@ -142,12 +139,17 @@ fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker
 
     let delete = format!("delete cluster {cluster}");
     docker_dies(scene, docker, &delete, ("delete", "started"));
-    wait::until_ok("the cluster to go", COMING_BACK, || match scene.server().run(&delete) {
+    goes(scene, &delete);
+    scene.docker.run(&["image", "rm", APP]);
+    scene.assert_clean();
+}
+
+/// What a command deletes goes by it, where it has not gone already.
+fn goes(scene: &Scene, line: &str) {
+    wait::until_ok(line, COMING_BACK, || match scene.server().run(line) {
         ended if ended.exit == 0 || ended.last()["code"] == 404 => Ok(()),
         ended => Err(ended.to_string()),
     });
-    scene.docker.run(&["image", "rm", APP]);
-    scene.assert_clean();
 }
 
 /// Docker dies as soon as a command has come so far, and is there again.

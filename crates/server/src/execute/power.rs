@@ -191,18 +191,11 @@ pub(super) async fn await_ready(
     let ready = nodes.iter().map(async |node| {
         let name = &node.container.name;
         let step = reporter.step(&identity.name, name, "ready", "kubernetes WATCH nodes");
-        let is_ready = || (services.live.node_state(identity.id, name) == Some(State::Ready)).then_some(());
-        let what = format!("node '{name}' to be Ready");
         let ended = |name: &str| {
             let problem = format!("node '{name}' ended while it started");
             Failure::new(Code::BAD_GATEWAY, problem, format!("look at: docker logs {name}"))
         };
-        let waited = async {
-            tokio::select! {
-                waited = services.live.wait(&what, READY_LIMIT, is_ready) => waited,
-                failure = services.live.in_vain(identity.id, |other| other == name, ended) => Err(failure),
-            }
-        };
+        let waited = services.live.node_ready(identity.id, name, READY_LIMIT, ended);
         let outcome = running.token().run_until_cancelled(waited).await.unwrap_or_else(|| Err(Failure::cancelled()));
         match &outcome {
             Ok(()) => step.done(),

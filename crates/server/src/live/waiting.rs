@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use qbo_api::model::State;
 use uuid::Uuid;
 
 use super::{EngineView, Live, LiveCluster};
@@ -54,6 +55,22 @@ impl Live {
     /// Waits until an API server answers that did not, or did since this was last waited for.
     pub(crate) async fn reached(&self) {
         self.reached.notified().await;
+    }
+
+    /// Waits this long for a node of a cluster to be Ready, unless that is in vain: `ended` makes a failure of its end.
+    pub(crate) async fn node_ready(
+        &self,
+        cluster: Uuid,
+        node: &str,
+        limit: Duration,
+        ended: impl FnOnce(&str) -> Failure + Send,
+    ) -> Result<(), Failure> {
+        let is_ready = || (self.node_state(cluster, node) == Some(State::Ready)).then_some(());
+        let what = format!("node '{node}' to be Ready");
+        tokio::select! {
+            waited = self.wait(&what, limit, is_ready) => waited,
+            failure = self.in_vain(cluster, |name| name == node, ended) => Err(failure),
+        }
     }
 
     /// Waits until it is in vain to wait for these nodes of a cluster, and tells why: one has ended, of which `ended` makes a failure, or

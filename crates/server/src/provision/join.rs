@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use qbo_api::message::Code;
-use qbo_api::model::State;
 use qbo_api::name::Domain;
 use qbo_bootstrap::{ClusterPlan, NodePlan, Pki, files, join_objects, tar};
 use serde_json::Value;
@@ -91,18 +90,11 @@ async fn join_one(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
 /// Waits until a new node is Ready, or has ended, or Docker is gone, or the command is cancelled.
 pub(super) async fn await_ready(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
     let step = context.reporter.step(&context.identity.name, &node.name, "ready", "kubernetes WATCH nodes");
-    let is_ready = || (context.live.node_state(context.identity.id, &node.name) == Some(State::Ready)).then_some(());
-    let what = format!("node '{}' to be Ready", node.name);
     let ended = |name: &str| {
         let problem = format!("node '{name}' ended while it joined");
         Failure::new(Code::BAD_GATEWAY, problem, "nothing of it is left: add it again")
     };
-    let ready = async {
-        tokio::select! {
-            ready = context.live.wait(&what, READY_LIMIT, is_ready) => ready,
-            failure = context.live.in_vain(context.identity.id, |name| name == node.name, ended) => Err(failure),
-        }
-    };
+    let ready = context.live.node_ready(context.identity.id, &node.name, READY_LIMIT, ended);
     step.conclude(context.token.run_until_cancelled(ready).await.unwrap_or_else(|| Err(Failure::cancelled())))
 }
 
