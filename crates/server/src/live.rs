@@ -61,6 +61,8 @@ struct Inner {
     /// Grows with every change. It begins with the time, in microseconds, and so goes on growing over a restart.
     sequence: u64,
     engine: EngineView,
+    /// When the engine was last looked at: what it told before is known.
+    looked: Timestamp,
     /// Whether the control planes found at the start were looked into.
     begun: bool,
     clusters: BTreeMap<Uuid, LiveCluster>,
@@ -98,6 +100,7 @@ impl Live {
         let inner = Inner {
             sequence,
             engine: EngineView::Awaited,
+            looked: Timestamp::MIN,
             begun: false,
             clusters: BTreeMap::new(),
             images: Vec::new(),
@@ -236,6 +239,7 @@ impl Live {
             });
         }
         inner.engine = EngineView::Known;
+        inner.looked = Timestamp::now();
         self.move_on(&mut inner);
     }
 
@@ -255,7 +259,21 @@ impl Live {
         }
     }
 
+    /// The engine told that a container runs, or does not.
+    fn container_runs(&self, id: &str, runs: bool, since: Timestamp) {
+        let mut inner = self.lock();
+        // An event may be late: whoever looked after it has seen what came of it, and perhaps more.
+        if since <= inner.looked {
+            return;
+        }
+        let owner = inner.clusters.values().find(|cluster| cluster.has_container(id));
+        if let Some(identity) = owner.map(|cluster| cluster.identity.clone()) {
+            self.change_locked(&mut inner, &identity, "docker GET /events", |cluster| cluster.container_runs(id, runs));
+        }
+    }
+
     fn container_seen(&self, container: Container) {
+        self.lock().looked = Timestamp::now();
         if let Some(identity) = Identity::of_labels(&container.labels) {
             self.change(&identity, "docker GET /events", |cluster| cluster.container_seen(container));
         }

@@ -129,6 +129,15 @@ pub struct EngineInfo {
 pub enum EngineEvent {
     /// The container of this id was made, started, ended or removed.
     Container(String),
+    /// The container of this id runs from a moment on, or does not, and is otherwise as before or to be looked at anew.
+    ContainerRuns {
+        /// The engine's id.
+        id: String,
+        /// Whether it runs.
+        runs: bool,
+        /// Since when, by the clock of the host, which is the engine's.
+        since: jiff::Timestamp,
+    },
     /// The network of this id was made or removed.
     Network(String),
     /// An image came, went, or got another name.

@@ -218,6 +218,13 @@ impl LiveCluster {
         self.refresh()
     }
 
+    pub(super) fn container_runs(&mut self, id: &str, runs: bool) -> Vec<Delta> {
+        let Some(known) = self.found.containers().find(|container| container.id == id).cloned() else {
+            return Vec::new();
+        };
+        self.container_seen(Container { running: runs, ..known })
+    }
+
     pub(super) fn container_seen(&mut self, container: Container) -> Vec<Delta> {
         self.found.put_container(container);
         self.refresh()

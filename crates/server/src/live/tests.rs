@@ -68,6 +68,20 @@ async fn pods_told(feed: &mut Feed) -> (Change, Vec<(String, String, String)>) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_engine_said_is_told_unless_it_was_looked_at_since() {
+    let (cloud, [_, worker], mut feed) = with_cluster().await;
+    let live = &cloud.services.live;
+    let container = live.glance(USER).nodes()[1].id.clone();
+    live.container_runs(&container, false, jiff::Timestamp::UNIX_EPOCH);
+    live.container_runs("another", false, jiff::Timestamp::now());
+    assert_eq!(live.glance(USER).nodes()[1].state, State::Ready);
+    live.container_runs(&container, false, jiff::Timestamp::now());
+    assert_eq!(node_told(&mut feed).await, (Change::Put, worker.clone(), State::Stopped));
+    live.container_runs(&container, true, jiff::Timestamp::now());
+    assert_eq!(node_told(&mut feed).await, (Change::Put, worker, State::Ready));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_done_with_docker_behind_our_back_is_told() {
     let (cloud, [_, worker], mut feed) = with_cluster().await;
     let container = cloud.services.live.glance(USER).nodes()[1].id.clone();

@@ -91,10 +91,36 @@ impl Observe for DockerEngine {
 
 fn engine_event(event: EventMessage) -> Option<EngineEvent> {
     let id = event.actor.and_then(|actor| actor.id);
+    let since = event.time_nano.and_then(|time| jiff::Timestamp::from_nanosecond(time.into()).ok());
     match event.typ? {
-        EventMessageTypeEnum::CONTAINER => id.map(EngineEvent::Container),
+        EventMessageTypeEnum::CONTAINER => id.map(|id| match (event.action.as_deref(), since) {
+            (Some("die" | "pause"), Some(since)) => EngineEvent::ContainerRuns { id, runs: false, since },
+            (Some("unpause"), Some(since)) => EngineEvent::ContainerRuns { id, runs: true, since },
+            // One that starts has another first process, which the event does not tell.
+            _ => EngineEvent::Container(id),
+        }),
         EventMessageTypeEnum::NETWORK => id.map(EngineEvent::Network),
         EventMessageTypeEnum::IMAGE => Some(EngineEvent::Image),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::EventActor;
+
+    use super::*;
+
+    #[test]
+    fn an_event_tells_whether_a_container_runs_where_that_is_all_there_is_to_know() {
+        let event = |action: &str| {
+            let actor = Some(EventActor { id: Some("c1".into()), ..EventActor::default() });
+            let (typ, time_nano) = (Some(EventMessageTypeEnum::CONTAINER), Some(1_500_000_000));
+            engine_event(EventMessage { typ, actor, time_nano, action: Some(action.into()), ..EventMessage::default() })
+        };
+        let since = jiff::Timestamp::from_millisecond(1500).unwrap();
+        let runs = |runs| Some(EngineEvent::ContainerRuns { id: "c1".into(), runs, since });
+        assert_eq!(["pause", "die", "unpause"].map(event), [runs(false), runs(false), runs(true)]);
+        assert_eq!(event("start"), Some(EngineEvent::Container("c1".into())));
     }
 }
