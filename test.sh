@@ -63,9 +63,18 @@ clusters() {
 	"$repository/web/build"
 	cargo build --locked --package qbo-cli --package qbo-server --features qbo-server/console
 	"$repository/e2e/fetch-program" forky kind
-	cargo test --locked --package qbo-e2e -- --test-threads=1
+	# Clusters are waited for most of the time: a browser with a server in memory uses what they leave.
+	local log status=0 browser
+	log=$(mktemp)
+	nice "$repository/web/e2e/run" >"$log" 2>&1 &
+	browser=$!
+	cargo test --locked --package qbo-e2e -- --test-threads=1 || status=$?
 	headline "console in a browser"
-	"$repository/web/e2e/run" --all
+	wait "$browser" || status=$?
+	cat "$log"
+	rm "$log"
+	((status == 0)) || return "$status"
+	"$repository/web/e2e/run" --cluster
 }
 
 with_clusters=1

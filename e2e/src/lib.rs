@@ -5,6 +5,7 @@
 //! Docker and Kubernetes are looked at with their own clients ([`docker`], [`kubectl`]), never through code of the
 //! product: even its messages are read as plain JSON.
 
+mod cgroups;
 pub mod cli;
 pub mod docker;
 pub mod kubectl;

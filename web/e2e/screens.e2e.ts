@@ -1,8 +1,9 @@
-/** Pictures of every view and state, in both themes and several widths, for eyes; and what a browser complains of on the way. */
+/** Pictures of every view and state, in both themes and several widths, for eyes; and what a browser and axe complain of on the way. */
 
 import { mkdirSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "playwright-core";
+import { violations } from "./axe";
 import { launch, open } from "./browser";
 import { example, FakeServer } from "./fake/server";
 import { HOME, type RowKind } from "./fake/world";
@@ -13,6 +14,8 @@ const SIZES = [
   [1280, 800],
   [3840, 2160],
 ] as const;
+/** Wider windows have nothing that these do not. */
+const AXE_WIDTHS: readonly number[] = [360, 1280];
 const only = process.env["QBO_SCREENS"]?.split(",");
 const directory = process.env["QBO_SCREENSHOTS"] ?? "screenshots";
 
@@ -63,9 +66,11 @@ for (const theme of ["dark", "light"] as const) {
         await page.waitForTimeout(250);
         await page.screenshot({ path: `${directory}/${name}.png` });
         const outside = await overflowing(page);
+        const violated = AXE_WIDTHS.includes(width) ? await violations(page) : [];
         await page.context().close();
         expect(troubles).toEqual([]);
         expect(outside).toEqual([]);
+        expect(violated).toEqual([]);
       });
     }
   }
@@ -254,9 +259,11 @@ for (const theme of ["dark", "light"] as const) {
         await page.waitForTimeout(250);
         await page.screenshot({ path: `${directory}/${title}.png` });
         const outside = await overflowing(page);
+        const violated = await violations(page);
         await page.context().close();
         if (name !== "gone") await own.stop();
         expect(outside).toEqual([]);
+        expect(violated).toEqual([]);
       });
     }
   }

@@ -77,7 +77,8 @@ fn kubelet_files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile
     ];
     files.extend([
         NodeFile::directory(kubelet::DROP_INS, 0o755),
-        NodeFile::public(&format!("{}/20-containerd.conf", kubelet::DROP_INS), kubelet::DROP_IN),
+        NodeFile::public(&format!("{}/20-containerd.conf", kubelet::DROP_INS), kubelet::AFTER_CONTAINERD),
+        NodeFile::public(&format!("{}/30-stop.conf", kubelet::DROP_INS), kubelet::STOP),
     ]);
     if let Some(configuration) = kubelet::instance_configuration(plan) {
         files.push(NodeFile::public("/var/lib/kubelet/instance-config.yaml", configuration));

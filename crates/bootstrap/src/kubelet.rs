@@ -12,10 +12,19 @@ pub(crate) const DROP_INS: &str = "/etc/systemd/system/kubelet.service.d";
 
 /// In kind's images kubelet and containerd start side by side, since kind writes the kubelet's configuration long after. With
 /// the configuration there from the start, a kubelet that comes first ends at once, and its second start costs the node a second or two.
-pub(crate) const DROP_IN: &str = "\
+pub(crate) const AFTER_CONTAINERD: &str = "\
 # A kubelet that finds no container runtime ends at once.
 [Unit]
 After=containerd.service
+";
+
+/// A node that stops ends all its programs at once, and has ten seconds for it. An API server would take them all, since it waits for
+/// etcd, which has ended; CoreDNS would take five of them (the `lameduck` of its `health`) for a Service to forget it, which nobody
+/// tells. Neither has anything to lose. Others get the whole time for their data. The kubelet, which would start them anew, has ended by then.
+pub(crate) const STOP: &str = "\
+# At a node's stop these would wait, in vain.
+[Service]
+ExecStopPost=-/bin/sh -c '[ \"$(systemctl is-system-running)\" != stopping ] || pkill -KILL -x \"kube-apiserver|coredns\"'
 ";
 
 /// The part of the configuration all nodes share, as kubeadm and kind write it. kubeadm keeps it in a `ConfigMap` for nodes that join.

@@ -28,11 +28,11 @@ const DYING: Duration = Duration::from_secs(10);
 const COMING_BACK: Duration = Duration::from_mins(2);
 
 #[test]
-fn a_full_disk_and_a_dying_docker_leave_nothing_and_clusters_come_back() {
+fn a_full_disk_a_dying_docker_and_a_loss_of_power_leave_nothing_and_clusters_come_back() {
     let mut docker = PrivateDocker::start(SIZE);
     load_image(&docker.client());
     let options = Options { docker: Some(docker.host()), enter: docker.enter(), ..Options::default() };
-    let scene = Scene::with(docker.client(), options);
+    let mut scene = Scene::with(docker.client(), options);
 
     docker.resize(&(docker.used() + LITTLE).to_string());
     scene.server().refuses(&add("qbo-e2e-little"), 2, 507, "a cluster needs at least");
@@ -53,17 +53,17 @@ fn a_full_disk_and_a_dying_docker_leave_nothing_and_clusters_come_back() {
     docker.start_daemon();
     scene.await_clean();
 
-    a_cluster_comes_back(&scene, &mut docker);
+    a_cluster_comes_back(&mut scene, &mut docker);
     docker_dies_while_a_cluster_changes(&scene, &mut docker);
     scene.end();
 }
 
 /// While Docker is dead its clusters are known and nobody knows how they are; with Docker they come back by themselves, those of
-/// several control planes too.
-fn a_cluster_comes_back(scene: &Scene, docker: &mut PrivateDocker) {
+/// several control planes too, and so they do with the whole machine.
+fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     let cluster = "qbo-e2e-back";
     scene.server().done(&add(&format!("{cluster} -n 3 --control-planes 3 -p 127.0.0.1:{PORT}:6443")));
-    leads_in(scene, docker, cluster);
+    leads_in(scene, docker, cluster, &["create", "configmap", "kept"]);
     let nodes = scene.rows("nodes", cluster);
     let container = nodes[0]["id"].as_str().expect("a text");
     let started =
@@ -78,14 +78,19 @@ fn a_cluster_comes_back(scene: &Scene, docker: &mut PrivateDocker) {
     scene.await_states(COMING_BACK, cluster, "ready");
     assert_ne!(started(docker), before, "its containers began anew");
     assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
-    leads_in(scene, docker, cluster);
+    leads_in(scene, docker, cluster, &["get", "configmap", "kept"]);
+
+    scene.lose_power(docker);
+    scene.await_states(COMING_BACK, cluster, "ready");
+    assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
+    leads_in(scene, docker, cluster, &["get", "configmap", "kept"]);
     docker_dies_while_a_cluster_stops(scene, docker, cluster);
     scene.server().done(&format!("delete cluster {cluster}"));
     scene.assert_clean();
 }
 
 /// Its user is told; whatever had stopped by then, the same command does it as soon as Docker is back.
-fn docker_dies_while_a_cluster_stops(scene: &Scene, docker: &mut PrivateDocker, cluster: &str) {
+fn docker_dies_while_a_cluster_stops(scene: &mut Scene, docker: &mut PrivateDocker, cluster: &str) {
     let line = format!("stop cluster {cluster}");
     let mut stopping = Running::start(scene.server().qbo(&line));
     stopping.await_step("stop", "done");
@@ -97,6 +102,7 @@ fn docker_dies_while_a_cluster_stops(scene: &Scene, docker: &mut PrivateDocker, 
         let ended = scene.server().run(&line);
         if ended.exit == 0 { Ok(()) } else { Err(ended.to_string()) }
     });
+    scene.lose_power(docker);
     scene.await_states(DYING, cluster, "stopped");
     scene.server().done(&format!("start cluster {cluster}"));
     scene.await_states(DYING, cluster, "ready");
@@ -161,13 +167,13 @@ fn docker_dies(scene: &Scene, docker: &mut PrivateDocker, line: &str, (step, sta
     docker.start_daemon();
 }
 
-/// The port that leads into the cluster does, where its Docker is.
-fn leads_in(scene: &Scene, docker: &PrivateDocker, cluster: &str) {
+/// The port that leads into the cluster does, where its Docker is, as this command of kubectl shows.
+fn leads_in(scene: &Scene, docker: &PrivateDocker, cluster: &str, words: &[&str]) {
     let (enter, server) = (docker.enter(), format!("--server=https://127.0.0.1:{PORT}"));
     wait::until_ok("the API server at a port", COMING_BACK, || {
         let mut command = Command::new(&enter[0]);
         command.args(&enter[1..]).arg(kubectl()).arg("--kubeconfig").arg(scene.kubeconfig(cluster));
-        let output = command.args([&server, "--request-timeout=5s", "get", "nodes"]).output().expect("nsenter starts");
+        let output = command.args([&server, "--request-timeout=5s"]).args(words).output().expect("nsenter starts");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() { Ok(()) } else { Err(said) }
     });

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use qbo_e2e::docker::{Docker, Inventory};
 use qbo_e2e::kubectl::Kubectl;
+use qbo_e2e::namespace::PrivateDocker;
 use qbo_e2e::programs::{self, Programs};
 use qbo_e2e::server::{Options, Server};
 use qbo_e2e::wait;
@@ -58,6 +59,20 @@ impl Scene {
     pub(crate) fn crash_server(&mut self) {
         let home = self.server.take().expect("the server runs").crash();
         self.server = Some(Server::start_in(programs(), &self.options, home));
+    }
+
+    /// The machine that Docker and the server are on loses its power and gets it again; the server is there
+    /// before Docker, and finds it.
+    pub(crate) fn lose_power(&mut self, docker: &mut PrivateDocker) {
+        docker.lose_power();
+        docker.power_on();
+        self.options.enter = docker.enter();
+        self.crash_server();
+        docker.start_daemon();
+        wait::until_ok("the server to find Docker", CLEANING, || {
+            let ended = self.server().run("get cluster -A");
+            if ended.exit == 0 { Ok(()) } else { Err(ended.to_string()) }
+        });
     }
 
     /// kubectl with the kubeconfig that qbo wrote for a cluster.
