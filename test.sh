@@ -95,7 +95,7 @@ cd "$repository"
 if ((with_clusters)); then
 	((EUID == 0)) || fail "run it as root (clusters need a prepared host), or with --no-clusters"
 	docker_answers || trap docker_stop EXIT
-	packages="chromium git iproute2 iptables nftables shellcheck"
+	packages="chromium chromium-headless-shell git iproute2 iptables nftables shellcheck"
 	# A node of another origin brings its own npm.
 	command -v npm >/dev/null || packages+=" nodejs npm"
 	QBO_TEST_PACKAGES=$packages "$repository/setup.sh" --host-only

@@ -81,8 +81,14 @@ impl<'a> Etcd<'a> {
         self.change(&words, token).await
     }
 
-    /// Waits until the member at this address has learnt all there is, and gives it a vote.
-    pub(super) async fn promote(&self, address: Ipv4Addr, token: &CancellationToken) -> Result<(), Failure> {
+    /// Waits until the member at this address has learnt all there is, and gives it a vote; `in_vain` tells why it never will.
+    pub(super) async fn promote(
+        &self,
+        address: Ipv4Addr,
+        in_vain: impl Future<Output = Failure>,
+        token: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let mut in_vain = std::pin::pin!(in_vain);
         let listed = run(self.engine, self.through, "member list --write-out=simple").await?;
         let member = Member::read_all(&listed).into_iter().find(|member| member.is_at(address));
         let missing = || Failure::new(Code::CONFLICT, format!("etcd does not know of a member at {address}"), "");
@@ -98,7 +104,10 @@ impl<'a> Etcd<'a> {
                     }
                     Err(failure) => return Err(failure),
                 }
-                pause(token).await?;
+                tokio::select! {
+                    paused = pause(token) => paused?,
+                    failure = &mut in_vain => return Err(failure),
+                }
             }
         };
         let late = |_| {

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use qbo_api::message::Code;
 use qbo_bootstrap::{
     Blueprint, ClusterPlan, Endpoint, EtcdMember, EtcdMembers, NodeFile, NodePlan, Role, bootstrap_kubeconfig, files,
     tar,
@@ -158,13 +159,13 @@ impl Grow<'_> {
         join::checkpoint(&self.join)?;
         let step = self.step("", "leader election", "kubernetes WATCH leases");
         let held = async {
-            for node in without {
+            for node in &without {
                 let pods = self.blueprint.electing_pods(self.join.plan, &planned(node, self.network)?);
                 engine.put_archive(&node.container.id, tar(&pods.map_err(|error| internal(&error))?)).await?;
             }
             let leases = LEASES.map(|name| self.join.api_server.await_lease("kube-system", name));
-            self.wait("the controller manager and the scheduler to hold elections", ELECTION_LIMIT, join_all(leases))
-                .await?;
+            let what = "the controller manager and the scheduler to hold elections";
+            self.wait(what, ELECTION_LIMIT, join_all(leases), self.nobody_leads(&without)).await?;
             Ok(())
         };
         step.conclude(held.await)
@@ -186,7 +187,8 @@ impl Grow<'_> {
         };
         step.conclude(started.await)?;
         let step = self.step(&node.name, "etcd in step", "etcdctl member promote");
-        let promoted = async { self.etcd().await?.promote(node.address, token).await };
+        let in_vain = join::in_vain(&self.join, node);
+        let promoted = async { self.etcd().await?.promote(node.address, in_vain, token).await };
         step.conclude(promoted.await)?;
         Ok(Booted { container, serving, electing })
     }
@@ -217,7 +219,8 @@ impl Grow<'_> {
             let plan = ClusterPlan { endpoint, ..self.join.plan.clone() };
             let api_server = self.kubernetes.connect(&bootstrap_kubeconfig(&plan, self.join.pki)).await?;
             let what = format!("the API server on '{}' to answer", node.name);
-            self.wait(&what, API_SERVER_LIMIT, api_server.await_answer()).await?;
+            let in_vain = join::in_vain(&self.join, node);
+            self.wait(&what, API_SERVER_LIMIT, api_server.await_answer(), in_vain).await?;
             match self.find().await?.balancer {
                 Some(balancer) => balancer::follow(engine, &balancer.container.id, &self.known(new)).await,
                 None => Ok(()),
@@ -258,14 +261,35 @@ impl Grow<'_> {
         Ok(())
     }
 
-    /// Waits for something that changes nothing: until it happens, the command is cancelled, or time is up.
-    async fn wait<T>(&self, what: &str, limit: Duration, future: impl Future<Output = T> + Send) -> Result<T, Failure> {
-        let waited = self.join.token.run_until_cancelled(tokio::time::timeout(limit, future)).await;
-        waited.ok_or_else(Failure::cancelled)?.map_err(|_| {
-            let problem = format!("waited {} s in vain for {what}", limit.as_secs());
-            let cure = format!("see how it is: qbo get pods {}", self.join.identity.name);
-            Failure::new(qbo_api::message::Code::TIMEOUT, problem, cure)
-        })
+    /// Waits until one of these, which are to hold elections, has ended, or the engine is away.
+    async fn nobody_leads(&self, nodes: &[&FoundNode]) -> Failure {
+        let is_meant = |name: &str| nodes.iter().any(|node| node.container.name == name);
+        let ended = |name: &str| {
+            let problem = format!("node '{name}' ended while its controller manager and scheduler started anew");
+            Failure::new(Code::BAD_GATEWAY, problem, format!("start it: qbo start node {name}"))
+        };
+        self.join.live.in_vain(self.join.identity.id, is_meant, ended).await
+    }
+
+    /// Waits for something that changes nothing: until it happens, it is in vain, the command is cancelled, or time is up.
+    async fn wait<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        future: impl Future<Output = T> + Send,
+        in_vain: impl Future<Output = Failure> + Send,
+    ) -> Result<T, Failure> {
+        let waited = async {
+            tokio::select! {
+                waited = tokio::time::timeout(limit, future) => waited.map_err(|_| {
+                    let problem = format!("waited {} s in vain for {what}", limit.as_secs());
+                    let cure = format!("see how it is: qbo get pods {}", self.join.identity.name);
+                    Failure::new(Code::TIMEOUT, problem, cure)
+                }),
+                failure = in_vain => Err(failure),
+            }
+        };
+        self.join.token.run_until_cancelled(waited).await.unwrap_or_else(|| Err(Failure::cancelled()))
     }
 }
 

@@ -90,12 +90,18 @@ async fn join_one(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
 /// Waits until a new node is Ready, or has ended, or Docker is gone, or the command is cancelled.
 pub(super) async fn await_ready(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
     let step = context.reporter.step(&context.identity.name, &node.name, "ready", "kubernetes WATCH nodes");
-    let ended = |name: &str| {
-        let problem = format!("node '{name}' ended while it joined");
-        Failure::new(Code::BAD_GATEWAY, problem, "nothing of it is left: add it again")
-    };
     let ready = context.live.node_ready(context.identity.id, &node.name, READY_LIMIT, ended);
     step.conclude(context.token.run_until_cancelled(ready).await.unwrap_or_else(|| Err(Failure::cancelled())))
+}
+
+/// Waits until it is in vain to wait for a node that joins.
+pub(super) async fn in_vain(context: &Join<'_>, node: &NodePlan) -> Failure {
+    context.live.in_vain(context.identity.id, |name| name == node.name, ended).await
+}
+
+fn ended(node: &str) -> Failure {
+    let problem = format!("node '{node}' ended while it joined");
+    Failure::new(Code::BAD_GATEWAY, problem, "nothing of it is left: add it again")
 }
 
 /// The container with all it needs, started.

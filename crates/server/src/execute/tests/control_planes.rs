@@ -173,6 +173,40 @@ async fn no_second_controller_runs_before_the_first_holds_elections() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_control_plane_that_ends_while_it_joins_is_not_waited_for() {
+    let (calls, first) = calls_of(ADD_ONE).await;
+    let promote = calls.iter().position(|call| call.contains("member promote")).unwrap();
+    // Its etcd, its API server, or the one that is to hold elections meanwhile.
+    for (stage, is_new) in [(None, true), (Some(Stage::Answer), true), (Some(Stage::Election), false)] {
+        let cloud = with_cluster("-n 2").await;
+        let before = shape(&cloud);
+        if let Some(stage) = stage {
+            cloud.kubernetes.go(stage, Manner::Hangs);
+        }
+        let (old, engine) = (names(&cloud)[0].clone(), std::sync::Arc::clone(&cloud.engine));
+        let end = move || {
+            let held = engine.held();
+            let mut control_planes =
+                held.containers.iter().filter(|(_, found)| found.container.labels[LABEL_ROLE] == CONTROL_PLANE);
+            let (id, _) = control_planes.find(|(_, found)| (found.container.name == old) != is_new).unwrap();
+            engine.halt_container(id);
+        };
+        cloud.engine.trouble(first + promote, Trouble::Meanwhile(Box::new(end)));
+        let began = tokio::time::Instant::now();
+        let failure = run(&cloud, ADD_ONE).await.outcome.unwrap_err();
+        assert_eq!(failure.code, Code::BAD_GATEWAY, "{failure}");
+        assert!(failure.problem.contains("ended while"), "{failure}");
+        if is_new {
+            assert!(began.elapsed() < Duration::from_secs(40), "{failure}");
+            sweep(&cloud).await;
+            assert_eq!(shape(&cloud), before);
+            stage.into_iter().for_each(|stage| cloud.kubernetes.recover(stage));
+            succeed(&cloud, ADD_ONE).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_member_whose_node_somebody_removed_is_forgotten() {
     let cloud = with_cluster("-n 3 --control-planes 3").await;
     let gone = containers(&cloud, CONTROL_PLANE).pop().unwrap();
