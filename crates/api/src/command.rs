@@ -9,7 +9,8 @@ use crate::file::{ClusterFile, FileError, FileName};
 use crate::image::ImageReference;
 use crate::message::{Subcommand, Verb};
 use crate::name::{
-    ClusterName, ClusterReference, CommandReference, Domain, LocalPath, NodeReference, ObjectReference, UserReference,
+    ClientReference, ClusterName, ClusterReference, CommandReference, Domain, ImageSelector, LocalPath, NodeReference,
+    ObjectReference, UserReference,
 };
 use crate::registry::{RegistryAddress, RegistryName};
 use crate::settings::{PortMapping, PortReference, Settings, Timeout};
@@ -212,18 +213,22 @@ pub struct GetNetworks {
     pub watch: bool,
 }
 
-/// `get images [-A] [-w]`
+/// `get images [IMAGE…] [-A] [-w]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetImages {
+    /// Which of them.
+    pub selection: Selection<ImageSelector>,
     /// Images of the registry besides those this host holds.
     pub all: bool,
     /// Go on with what changes.
     pub watch: bool,
 }
 
-/// `get clients [-A] [-w]`
+/// `get clients [CLIENT… | -A] [-w]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetClients {
+    /// Which of them.
+    pub selection: Selection<ClientReference>,
     /// Go on with what changes.
     pub watch: bool,
 }
@@ -457,6 +462,8 @@ impl Command {
                 names(&get.selection, ObjectReference::as_str)
             }
             Self::GetNetworks(get) if get.watch => names(&get.selection, ObjectReference::as_str),
+            Self::GetImages(get) if get.watch => names(&get.selection, ImageSelector::as_str),
+            Self::GetClients(get) if get.watch => names(&get.selection, ClientReference::as_str),
             _ => Vec::new(),
         }
     }

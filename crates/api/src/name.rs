@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Named;
+use crate::model::{Client, Image, Named};
 
 /// A cluster's name: `[a-z0-9]([a-z0-9_-]*[a-z0-9])?`, at most 64 characters, unique per user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +34,16 @@ pub struct NodeReference(String);
 /// How a command names somebody: by the e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UserReference(String);
+
+/// How a command names node images: by name (with its registry or without), by repository (a name without its tag), by its last
+/// part, or by tag.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageSelector(String);
+
+/// How a command names connections: by the user's e-mail address, or by a prefix (at least 8 hex digits) of the id of the connection
+/// or of its mirror.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientReference(String);
 
 /// How a command names another command: by a prefix of its id (at least 8 hex digits).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -109,6 +119,36 @@ impl UserReference {
     /// The e-mail address.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl ImageSelector {
+    /// The selector as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it names this image, perhaps with others.
+    pub fn matches(&self, image: &Image) -> bool {
+        let repository = image.name.rsplit_once(':').map_or(image.name.as_str(), |(repository, _)| repository);
+        let is_written = |name: &str| {
+            let bare = name.strip_prefix(&image.registry).and_then(|path| path.strip_prefix('/'));
+            self.0 == name || bare == Some(&self.0)
+        };
+        is_written(&image.name) || is_written(repository) || self.0 == image.image || self.0 == image.tag
+    }
+}
+
+impl ClientReference {
+    /// The reference as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it names this connection, perhaps with others.
+    pub fn matches(&self, client: &Client) -> bool {
+        let ids = [client.wsi.as_str(), &client.mirror];
+        self.0 == client.user || (is_id_prefix(&self.0) && ids.iter().any(|id| id.starts_with(&self.0)))
     }
 }
 
@@ -190,6 +230,29 @@ impl FromStr for UserReference {
             return Ok(Self(value.into()));
         }
         Err(NameError::new("user", value, "is no e-mail address, as alex@example.com"))
+    }
+}
+
+impl FromStr for ImageSelector {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        if (1..=ObjectReference::LIMIT).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(value.into()));
+        }
+        Err(NameError::new("image", value, "is no image, repository or tag, as kindest/node or v1.37.2"))
+    }
+}
+
+impl FromStr for ClientReference {
+    type Err = NameError;
+
+    fn from_str(value: &str) -> Result<Self, NameError> {
+        if is_id_prefix(value) || value.parse::<UserReference>().is_ok() {
+            return Ok(Self(value.into()));
+        }
+        let problem = "is neither an e-mail address nor the first 8 digits or more of a connection's or a mirror's id";
+        Err(NameError::new("client", value, problem))
     }
 }
 
@@ -314,6 +377,8 @@ macro_rules! string_conversions {
 text_form!(
     ClusterName,
     ClusterReference,
+    ClientReference,
+    ImageSelector,
     CommandReference,
     Domain,
     LocalPath,

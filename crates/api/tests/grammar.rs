@@ -97,8 +97,8 @@ fn client_command() -> impl Strategy<Value = Command> {
 
 fn get_command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        (selection(CLUSTER), any::<bool>(), any::<bool>()).prop_map(|(selection, kubeconfig, watch)| {
-            Command::GetCluster(GetCluster { selection, kubeconfig, watch })
+        (selection(CLUSTER), 0..3).prop_map(|(selection, what)| {
+            Command::GetCluster(GetCluster { selection, kubeconfig: what == 1, watch: what == 2 })
         }),
         get().prop_map(Command::GetNodes),
         get().prop_map(Command::GetPods),
@@ -108,13 +108,11 @@ fn get_command() -> impl Strategy<Value = Command> {
             host: false,
             watch: get.watch
         })),
-        any::<bool>().prop_map(|watch| Command::GetNetworks(GetNetworks {
-            selection: Selection::All,
-            host: true,
-            watch
-        })),
-        (any::<bool>(), any::<bool>()).prop_map(|(all, watch)| Command::GetImages(GetImages { all, watch })),
-        any::<bool>().prop_map(|watch| Command::GetClients(GetClients { watch })),
+        Just(Command::GetNetworks(GetNetworks { selection: Selection::All, host: true, watch: false })),
+        (selection("[a-z0-9]{1,9}([/.:-][a-z0-9]{1,9}){0,3}"), any::<bool>(), any::<bool>())
+            .prop_map(|(selection, all, watch)| Command::GetImages(GetImages { selection, all, watch })),
+        (selection("[a-z]{1,9}@[a-z]{1,9}|[0-9a-f]{8,12}"), any::<bool>())
+            .prop_map(|(selection, watch)| Command::GetClients(GetClients { selection, watch })),
     ]
 }
 
@@ -395,7 +393,13 @@ fn errors_point_at_the_word() {
         ("delete port alex 80:80", "80:80", "such as 8080"),
         ("delete cluster", "", "or -A for all"),
         ("delete cluster -A alex", "alex", "exclude each other"),
-        ("get images alex", "alex", "takes no 'alex'"),
+        ("get registries alex", "alex", "takes no 'alex'"),
+        ("get images \u{e4}", "\u{e4}", "as kindest/node or v1.37.2"),
+        ("get clients alex", "alex", "neither an e-mail address"),
+        ("get clients alex@example.com -A", "alex@example.com", "exclude each other"),
+        ("get cluster alex -k -w", "-w", "a kubeconfig does not change"),
+        ("get net -H -w", "-w", "is not told"),
+        ("get net -H -A", "-A", "exclude each other"),
         ("get nodes --all=yes", "--all=yes", "takes no value"),
         ("test host -n", "-n", "takes no options"),
         ("get net -H alex", "alex", "exclude each other"),

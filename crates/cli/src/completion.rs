@@ -86,6 +86,7 @@ fn expected(before: &[&str], current: &str) -> Expected {
         }
         // What is loaded is no node image.
         (Some(Argument::Some("IMAGE")), _) if form.is_some_and(|form| form.verb == "add") => Expected::Image,
+        (Some(Argument::Any("IMAGE")), _) => Expected::Image,
         (Some(Argument::Some("POD") | Argument::Any("POD")), _) => Expected::Pod,
         (None, []) => {
             let verbs = VERBS.iter().map(|verb| (verb.names[0].to_owned(), verb.about.to_owned()));

@@ -1,8 +1,8 @@
 //! Following: which of the changes that are told in a mirror a watch is about.
 
-use qbo_api::command::{Command, GetCluster, Selection};
+use qbo_api::command::{Command, GetClients, GetCluster, GetImages, Selection};
 use qbo_api::message::{Change, Message, Payload};
-use qbo_api::model::Named;
+use qbo_api::model::{Client, Image, Named};
 use qbo_api::name::ObjectReference;
 use uuid::Uuid;
 
@@ -31,10 +31,21 @@ pub(crate) fn rows(command: &Command, mirror: Uuid, message: &Message) -> Option
         (Command::GetUsage(get), Payload::Usage(rows)) if !is_all(&get.selection) => {
             Payload::Usage(chosen(&get.selection, rows))
         }
-        (Command::GetNetworks(get), Payload::Networks(rows)) if !get.host && !is_all(&get.selection) => {
+        (Command::GetNetworks(get), Payload::Networks(rows)) if !is_all(&get.selection) => {
             Payload::Networks(chosen(&get.selection, rows))
         }
-        (Command::GetNetworks(get), Payload::Networks(_)) if get.host => return None,
+        (Command::GetImages(GetImages { selection: Selection::Named(selectors), .. }), Payload::Images(rows))
+            if !is_mirror =>
+        {
+            let is_meant = |row: &&Image| selectors.iter().any(|selector| selector.matches(row));
+            Payload::Images(rows.iter().filter(is_meant).cloned().collect())
+        }
+        (Command::GetClients(GetClients { selection: Selection::Named(references), .. }), Payload::Clients(rows))
+            if !is_mirror =>
+        {
+            let is_meant = |row: &&Client| references.iter().any(|reference| reference.matches(row));
+            Payload::Clients(rows.iter().filter(is_meant).cloned().collect())
+        }
         (Command::GetCluster(_), Payload::Clusters(_))
         | (Command::GetNodes(_), Payload::Nodes(_))
         | (Command::GetPods(_), Payload::Pods(_))
@@ -103,9 +114,27 @@ mod tests {
             ("get nodes -w 66fac858", 2),
             ("get nodes -w sam", 0),
             ("get pods -w", 0),
-            ("get net -H -w", 0),
         ] {
             assert_eq!(count(line), expected, "{line}");
+        }
+        let image = |user: &str, tag: &str| Image {
+            name: format!("hub.docker.com/{user}/node:{tag}"),
+            registry: "hub.docker.com".into(),
+            user: user.into(),
+            repository: String::new(),
+            image: "node".into(),
+            tag: tag.into(),
+            local: true,
+        };
+        let images = message(Payload::Images(vec![image("kindest", "v1.37.0"), image("qbo", "v1.37.2")]));
+        for (line, expected) in [
+            ("get images -w", 2),
+            ("get images -w kindest/node", 1),
+            ("get images -w v1.37.2", 1),
+            ("get images -w 66fac858", 2),
+        ] {
+            let Some(Payload::Images(rows)) = rows(&parse(line).unwrap(), mirror, &images) else { panic!("{line}") };
+            assert_eq!(rows.len(), expected, "{line}");
         }
         let clusters = message(Payload::Clusters(samples::clusters()));
         assert!(rows(&parse("get cluster -w prod").unwrap(), own, &clusters).is_some());

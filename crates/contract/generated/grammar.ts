@@ -625,8 +625,8 @@ export const FORMS: readonly GrammarForm[] = [
       "image"
     ],
     "argument": {
-      "take": "none",
-      "name": ""
+      "take": "any",
+      "name": "IMAGE"
     },
     "options": [
       {
@@ -642,11 +642,12 @@ export const FORMS: readonly GrammarForm[] = [
         "about": "Go on with what changes, until Ctrl-C"
       }
     ],
-    "usage": "get images [-A] [-w]",
-    "about": "List node images",
+    "usage": "get images [IMAGE…] [-A] [-w]",
+    "about": "List node images, by name, repository or tag",
     "examples": [
       "get images",
-      "get images -A"
+      "get images -A",
+      "get images kindest/node -A"
     ]
   },
   {
@@ -686,8 +687,8 @@ export const FORMS: readonly GrammarForm[] = [
       "client"
     ],
     "argument": {
-      "take": "none",
-      "name": ""
+      "take": "any",
+      "name": "CLIENT"
     },
     "options": [
       {
@@ -703,10 +704,11 @@ export const FORMS: readonly GrammarForm[] = [
         "about": "Go on with what changes, until Ctrl-C"
       }
     ],
-    "usage": "get clients [-A] [-w]",
-    "about": "List who is connected, with what they do",
+    "usage": "get clients [CLIENT…] [-A] [-w]",
+    "about": "List who is connected, with what they do, by user, connection or mirror",
     "examples": [
-      "get clients -A"
+      "get clients -A",
+      "get clients alex@example.com"
     ]
   },
   {

@@ -322,10 +322,7 @@ impl Executor for Services {
             Command::GetServices(get) => get_services::run(&self, user, get, &reporter).await,
             Command::GetNetworks(get) => get_networks::run(&self, user, get, &reporter).await,
             Command::GetImages(get) => get_images::run(&self, user, get, &reporter).await,
-            Command::GetClients(_) => {
-                get_clients::run(&self, user, &reporter);
-                Ok(())
-            }
+            Command::GetClients(get) => get_clients::run(&self, user, get, &reporter),
             Command::GetUsage(get) => get_usage::run(&self, user, get, &reporter).await,
             Command::AddPort(add) => add_port::run(&self, email, add, &reporter, &running).await,
             Command::DeletePort(delete) => delete_port::run(&self, email, delete, &reporter).await,

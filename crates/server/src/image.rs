@@ -322,7 +322,8 @@ fn row(name: &str, local: bool) -> Option<Image> {
     })
 }
 
-fn sort(rows: &mut [Image]) {
+/// Newest first by version, whichever registry they are of.
+pub(crate) fn sort(rows: &mut [Image]) {
     rows.sort_by(|left, right| newest_first(&left.tag, &right.tag).then_with(|| left.name.cmp(&right.name)));
 }
 

@@ -48,6 +48,9 @@ impl fmt::Display for Command {
             }
             Self::GetImages(get) => {
                 formatter.write_str("get images")?;
+                if let Selection::Named(images) = &get.selection {
+                    words(formatter, images)?;
+                }
                 flag(formatter, "-A", get.all)?;
                 flag(formatter, "-w", get.watch)
             }
@@ -57,6 +60,9 @@ impl fmt::Display for Command {
             }
             Self::GetClients(get) => {
                 formatter.write_str("get clients")?;
+                if let Selection::Named(clients) = &get.selection {
+                    words(formatter, clients)?;
+                }
                 flag(formatter, "-w", get.watch)
             }
             Self::DeleteCluster(delete) => write!(formatter, "delete cluster{}", delete.selection),

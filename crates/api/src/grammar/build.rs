@@ -43,19 +43,21 @@ pub(super) fn build(words: &Words<'_>) -> Result<Command, GrammarError> {
         ("export", "logs") => {
             Command::ExportLogs(ExportLogs { selection: words.selection()?, directory: words.value("directory")? })
         }
-        ("get", "cluster") => Command::GetCluster(GetCluster {
-            selection: words.selection()?,
-            kubeconfig: words.flag("kubeconfig"),
-            watch: words.flag("watch"),
-        }),
+        ("get", "cluster") => Command::GetCluster(words.get_cluster()?),
         ("get", "nodes") => Command::GetNodes(words.get()?),
         ("get", "pods") => Command::GetPods(words.get()?),
         ("get", "services") => Command::GetServices(words.get()?),
         ("get", "usage") => Command::GetUsage(words.get()?),
         ("get", "networks") => Command::GetNetworks(words.networks()?),
-        ("get", "images") => Command::GetImages(GetImages { all: words.flag("all"), watch: words.flag("watch") }),
+        ("get", "images") => Command::GetImages(GetImages {
+            selection: words.selection()?,
+            all: words.flag("all"),
+            watch: words.flag("watch"),
+        }),
         ("get", "registries") => Command::GetRegistries(GetRegistries { watch: words.flag("watch") }),
-        ("get", "clients") => Command::GetClients(GetClients { watch: words.flag("watch") }),
+        ("get", "clients") => {
+            Command::GetClients(GetClients { selection: words.selection()?, watch: words.flag("watch") })
+        }
         ("delete", "cluster") => Command::DeleteCluster(words.clusters()?),
         ("delete", "node") => Command::DeleteNode(DeleteNode { nodes: words.distinct()?, drain: words.drain()? }),
         ("delete", "registry") => Command::DeleteRegistry(DeleteRegistry { registries: words.distinct()? }),
@@ -229,6 +231,18 @@ impl Words<'_> {
         Ok(Clusters { selection: self.selection()? })
     }
 
+    fn get_cluster(&self) -> Result<GetCluster, GrammarError> {
+        self.excludes("kubeconfig", "watch", "a kubeconfig does not change: ask for it, or watch the cluster")?;
+        let (kubeconfig, watch) = (self.flag("kubeconfig"), self.flag("watch"));
+        Ok(GetCluster { selection: self.selection()?, kubeconfig, watch })
+    }
+
+    /// Refuses two options together; the second is pointed at.
+    fn excludes(&self, one: &str, other: &str, cure: &str) -> Result<(), GrammarError> {
+        let (Some((one, ..)), Some((other, index, _))) = (self.option(one), self.option(other)) else { return Ok(()) };
+        Err(GrammarError::at(self.all, *index, format!("{one} and {other} exclude each other"), cure))
+    }
+
     fn get(&self) -> Result<Get, GrammarError> {
         Ok(Get { selection: self.selection()?, watch: self.flag("watch") })
     }
@@ -287,6 +301,8 @@ impl Words<'_> {
             let problem = format!("'{word}' and -H exclude each other");
             return Err(GrammarError::at(self.all, *index, problem, "name clusters, or ask for the host's networks"));
         }
+        self.excludes("host", "all", "ask for the networks of clusters, or for the host's")?;
+        self.excludes("host", "watch", "what becomes of the host's own networks is not told: ask again")?;
         Ok(GetNetworks { selection: self.selection()?, host, watch: self.flag("watch") })
     }
 

@@ -17,7 +17,7 @@ pub struct SubjectName {
 }
 
 /// An option of a form.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Opt {
     /// `-i`: the letter.
     pub short: Option<char>,
@@ -105,7 +105,8 @@ const SHELL: SubjectName = SubjectName { names: &["shell"] };
 const POD: SubjectName = SubjectName { names: &["pod", "pods"] };
 const USER: SubjectName = SubjectName { names: &["user", "users"] };
 
-const ALL: Opt = Opt { short: Some('A'), long: "all", value: None, about: "All that you have" };
+/// All of a user's objects, where no names stand.
+pub(super) const ALL: Opt = Opt { short: Some('A'), long: "all", value: None, about: "All that you have" };
 const WATCH: Opt = Opt { short: Some('w'), long: "watch", value: None, about: "Go on with what changes, until Ctrl-C" };
 
 const CONTAINER: Opt =
@@ -362,10 +363,10 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&IMAGES),
-        argument: Argument::None,
+        argument: Argument::Any("IMAGE"),
         options: &[Opt { short: Some('A'), long: "all", value: None, about: "Those of the registry besides" }, WATCH],
-        about: "List node images",
-        examples: &["get images", "get images -A"],
+        about: "List node images, by name, repository or tag",
+        examples: &["get images", "get images -A", "get images kindest/node -A"],
     },
     Form {
         verb: "get",
@@ -378,10 +379,10 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&CLIENTS),
-        argument: Argument::None,
+        argument: Argument::Any("CLIENT"),
         options: &[ALL, WATCH],
-        about: "List who is connected, with what they do",
-        examples: &["get clients -A"],
+        about: "List who is connected, with what they do, by user, connection or mirror",
+        examples: &["get clients -A", "get clients alex@example.com"],
     },
     Form {
         verb: "get",

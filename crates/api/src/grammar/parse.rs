@@ -2,7 +2,7 @@
 
 use super::build::build;
 use super::error::{GrammarError, nearest};
-use super::form::{Argument, FORMS, Form, Opt, VERBS};
+use super::form::{ALL, Argument, FORMS, Form, Opt, VERBS};
 use crate::command::Command;
 
 /// The longest line read, in bytes.
@@ -149,7 +149,7 @@ fn find_option(
 
 fn check_arguments(words: &Words<'_>) -> Result<(), GrammarError> {
     let form = words.form;
-    let all = words.options.iter().find(|(option, ..)| option.long == "all");
+    let all = words.options.iter().find(|(option, ..)| **option == ALL);
     let at = |index, problem: String, cure: String| Err(GrammarError::at(words.all, index, problem, cure));
     match (form.argument, words.arguments.first(), all) {
         (Argument::None, Some((index, word)), _) => {

@@ -1,14 +1,30 @@
 //! `get clients`
 
-use qbo_api::message::Payload;
+use qbo_api::command::{GetClients, Selection};
+use qbo_api::message::{Code, Payload};
+use qbo_api::name::ClientReference;
 
 use super::Services;
-use super::get::tell;
+use super::get::{name_a_mirror, tell};
 use crate::access::User;
+use crate::error::Failure;
 use crate::report::Reporter;
 
-pub(super) fn run(services: &Services, user: &User, reporter: &Reporter) {
+pub(super) fn run(services: &Services, user: &User, get: &GetClients, reporter: &Reporter) -> Result<(), Failure> {
     // Who is connected is known without the engine.
     let view = services.live.glance(&user.email);
-    tell(reporter, &view, Payload::Clients(view.clients()));
+    let mut clients = view.clients();
+    if let Selection::Named(references) = &get.selection
+        && !(get.watch && name_a_mirror(services, user, references.iter().map(ClientReference::as_str)))
+    {
+        for reference in references {
+            if !clients.iter().any(|client| reference.matches(client)) {
+                let cure = "see who is connected: qbo get clients";
+                return Err(Failure::new(Code::NOT_FOUND, format!("nobody is connected as '{reference}'"), cure));
+            }
+        }
+        clients.retain(|client| references.iter().any(|reference| reference.matches(client)));
+    }
+    tell(reporter, &view, Payload::Clients(clients));
+    Ok(())
 }

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-use qbo_api::command::GetImages;
-use qbo_api::message::Payload;
+use qbo_api::command::{GetImages, Selection};
+use qbo_api::message::{Code, Payload};
+use qbo_api::name::ImageSelector;
 
 use super::Services;
-use super::get::tell;
+use super::get::{name_a_mirror, tell};
 use crate::access::User;
 use crate::error::Failure;
+use crate::image::sort;
 use crate::report::Reporter;
 
 pub(super) async fn run(services: &Services, user: &User, get: &GetImages, reporter: &Reporter) -> Result<(), Failure> {
@@ -21,6 +23,7 @@ pub(super) async fn run(services: &Services, user: &User, get: &GetImages, repor
             Ok((remote, remark)) => {
                 let local: HashSet<String> = images.iter().map(|image| image.name.clone()).collect();
                 images.extend(remote.into_iter().filter(|image| !local.contains(&image.name)));
+                sort(&mut images);
                 if let Some(remark) = remark {
                     reporter.line(remark);
                 }
@@ -28,6 +31,17 @@ pub(super) async fn run(services: &Services, user: &User, get: &GetImages, repor
             // What this host holds is worth telling without the registry.
             Err(failure) => reporter.line(failure.line()),
         }
+    }
+    if let Selection::Named(selectors) = &get.selection
+        && !(get.watch && name_a_mirror(services, user, selectors.iter().map(ImageSelector::as_str)))
+    {
+        for selector in selectors {
+            if !images.iter().any(|image| selector.matches(image)) {
+                let cure = "see which there are: qbo get images -A";
+                return Err(Failure::new(Code::NOT_FOUND, format!("there is no node image '{selector}'"), cure));
+            }
+        }
+        images.retain(|image| selectors.iter().any(|selector| selector.matches(image)));
     }
     tell(reporter, &view, Payload::Images(images));
     Ok(())

@@ -80,9 +80,20 @@ async fn images_are_those_of_nodes_and_the_registrys_where_it_answers() {
     assert_eq!(cloud.succeed("get images").await.images(), local);
     let ended = cloud.succeed("get images -A").await;
     assert_eq!((ended.images(), ended.lines()), (local.to_vec(), vec!["the registry does not answer"]));
-    cloud.registry.answer(&["v1.36.0", "v1.37.0"]);
-    let all = [local.as_slice(), &[("hub.docker.com/kindest/node:v1.36.0", false)]].concat();
+    cloud.registry.answer(&["v1.36.0", "v1.37.0", "v1.38.0"]);
+    let newer = ("hub.docker.com/kindest/node:v1.38.0", false);
+    let all = [&[newer], local.as_slice(), &[("hub.docker.com/kindest/node:v1.36.0", false)]].concat();
     assert_eq!(cloud.succeed("get images -A").await.images(), all);
+    for (line, expected) in [
+        ("get images qbo/node", &local[..1]),
+        ("get images v1.37.2 kindest/node:v1.37.0", &local),
+        ("get images v1.38.0 -A", &[newer]),
+        ("get images hub.docker.com/kindest/node -w", &local[1..]),
+    ] {
+        assert_eq!(cloud.succeed(line).await.images(), expected, "{line}");
+    }
+    let failure = cloud.fail("get images qbo/node v1.38.0").await;
+    assert_eq!((failure.code, failure.problem.as_str()), (Code::NOT_FOUND, "there is no node image 'v1.38.0'"));
     cloud.registry.remark("this list is old");
     let ended = cloud.succeed("get images -A").await;
     assert_eq!((ended.images(), ended.lines()), (all, vec!["this list is old"]));
