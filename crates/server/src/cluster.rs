@@ -289,9 +289,25 @@ pub fn select<'a>(clusters: &'a [Found], user: &str, reference: &ClusterReferenc
     let own = || clusters.iter().filter(|cluster| cluster.identity.user == user);
     let matching = |cluster: &&Found| reference.matches(&cluster.identity.name, &cluster.identity.id.to_string());
     // A name counts before an id that begins alike.
-    let exact = own().find(|cluster| cluster.identity.name == reference.as_str());
-    let found = exact.or_else(|| own().find(matching));
-    found.ok_or_else(|| no_cluster(reference, own().map(|cluster| cluster.identity.name.as_str())))
+    if let Some(exact) = own().find(|cluster| cluster.identity.name == reference.as_str()) {
+        return Ok(exact);
+    }
+    let matching: Vec<&Found> = own().filter(matching).collect();
+    match matching.as_slice() {
+        [found] => Ok(found),
+        [] => Err(no_cluster(reference, own().map(|cluster| cluster.identity.name.as_str()))),
+        several => {
+            let names = several.iter().map(|cluster| cluster.identity.name.as_str());
+            Err(ambiguous("cluster", reference.as_str(), names))
+        }
+    }
+}
+
+/// The answer to who names several by the beginning of an id, and could mean any of them.
+pub fn ambiguous<'a>(kind: &str, reference: &str, names: impl Iterator<Item = &'a str>) -> Failure {
+    let names: Vec<&str> = names.take(10).collect();
+    let problem = format!("{kind} '{reference}' may be any of: {}", names.join(", "));
+    Failure::new(Code::CONFLICT, problem, "write the name, or more of the id")
 }
 
 /// The answer to who names a cluster that is not there; `names` are of those that are.
@@ -421,6 +437,8 @@ mod tests {
             Found::new(identity("alex", "dev", 0x0123_4567 << 96)),
             Found::new(identity("alex", "01234567", 2)),
             Found::new(identity("sam", "prod", 3)),
+            Found::new(identity("alex", "left", (0x89ab_cdef << 96) + 1)),
+            Found::new(identity("alex", "right", (0x89ab_cdef << 96) + 2)),
         ];
         let select = |reference: &str| {
             let found = select(&clusters, "alex", &reference.parse().unwrap());
@@ -429,6 +447,9 @@ mod tests {
         assert_eq!(select("dev").unwrap(), "dev");
         assert_eq!(select("01234567").unwrap(), "01234567");
         assert_eq!(select("01234567-0000").unwrap(), "dev");
-        assert_eq!(select("prod").unwrap_err(), "there is no cluster 'prod'; there is: dev, 01234567");
+        assert_eq!(select("prod").unwrap_err(), "there is no cluster 'prod'; there is: dev, 01234567, left, right");
+        let ambiguous = "cluster '89abcdef' may be any of: left, right; write the name, or more of the id";
+        assert_eq!(select("89abcdef").unwrap_err(), ambiguous);
+        assert_eq!(select("89abcdef-0000-0000-0000-000000000002").unwrap(), "right");
     }
 }

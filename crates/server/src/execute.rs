@@ -52,7 +52,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Permitted;
 use crate::address::Addresses;
-use crate::cluster::{Found, FoundNode, absent, find_all, select};
+use crate::cluster::{Found, FoundNode, absent, ambiguous, find_all, select};
 use crate::config::Config;
 use crate::driver::builder::{Builder, ScriptBuilder};
 use crate::driver::docker::DockerEngine;
@@ -222,6 +222,13 @@ impl Services {
             if let Some(missing) = missing {
                 let names = nodes.by_ref().filter_map(|node| node.container.name.split('.').next());
                 return Err(absent("node", missing.as_str(), names));
+            }
+            for reference in references {
+                let named = clusters.iter().flat_map(|cluster| &cluster.nodes).filter(|node| matches(reference, node));
+                let names: Vec<&str> = named.map(|node| node.container.name.as_str()).collect();
+                if names.len() > 1 && !names.contains(&reference.as_str()) {
+                    return Err(ambiguous("node", reference.as_str(), names.into_iter()));
+                }
             }
             let chosen = clusters.into_iter().map(|cluster| {
                 let is_named = |node: &&FoundNode| references.iter().any(|reference| matches(reference, node));

@@ -136,20 +136,25 @@ impl Leave<'_> {
             self.api_server.cordon(name, true).await?;
             Ok::<_, Failure>(self.api_server.drain(name, &waiting).await?)
         };
-        let drained = tokio::time::timeout(limit.get(), drained);
-        let outcome = match self.running.token().run_until_cancelled(drained).await {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => {
-                let problem = format!("after {limit} there are still pods on '{name}'");
-                let cure = "a disruption budget may keep them (kubectl get pdb -A): wait longer with --timeout, or not at all with --force";
-                Err(Failure::new(Code::TIMEOUT, problem, cure))
-            }
-            None => Err(Failure::cancelled()),
+        let late = |_| {
+            let problem = format!("after {limit} there are still pods on '{name}'");
+            let cure = "a disruption budget may keep them (kubectl get pdb -A): wait longer with --timeout, or not at all with --force";
+            Failure::new(Code::TIMEOUT, problem, cure)
         };
-        if let Err(failure) = outcome {
+        let drained = async {
+            tokio::select! {
+                drained = tokio::time::timeout(limit.get(), drained) => drained.map_err(late)?,
+                failure = self.services.live.api_server_gone(&self.cluster.identity) => Err(failure),
+            }
+        };
+        let drained = self.running.token().run_until_cancelled(drained).await;
+        if let Err(mut failure) = drained.unwrap_or_else(|| Err(Failure::cancelled())) {
             step.failed(&failure.problem);
-            if let Err(failure) = self.uncordon(name).await {
-                tracing::warn!(%failure, node = name, "no pods are scheduled to it any more");
+            if let Err(trouble) = self.uncordon(name).await {
+                tracing::warn!(failure = %trouble, node = name, "no pods are scheduled to it any more");
+                let first = if failure.cure.is_empty() { String::new() } else { format!("{}; ", failure.cure) };
+                failure.cure =
+                    format!("{first}once it answers let pods be scheduled to it again: kubectl uncordon {name}");
             }
             return Err(failure);
         }

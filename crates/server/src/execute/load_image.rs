@@ -193,15 +193,17 @@ async fn bring(
         let command = ["ctr", "--namespace", "k8s.io", "images", "tag", "--force", &known, &image.runtime_name];
         execute(services, node, &command).await.err()
     });
+    let unmoved = failed.len();
     failed.extend(join_all(naming).await.into_iter().flatten());
     let had = targets.len() - moved - named;
-    reporter.line(summary(&image.name, (moved, named, had), failed.len()));
+    let named = named - (failed.len() - unmoved);
+    reporter.line(summary(&image.name, (moved - unmoved, named, had), failed.len()));
     Ok(failed)
 }
 
 fn summary(image: &str, (moved, named, had): (usize, usize, usize), failed: usize) -> String {
     let nodes = |count: usize| if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") };
-    if (moved, named) == (0, 0) {
+    if (moved, named, failed) == (0, 0, 0) {
         return format!("{image}: {} had it already, nothing was moved", nodes(had));
     }
     let mut parts = vec![format!("{image}: moved into {}", nodes(moved))];

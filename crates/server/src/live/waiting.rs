@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use qbo_api::message::Code;
 use qbo_api::model::State;
 use uuid::Uuid;
 
 use super::{EngineView, Live, LiveCluster};
+use crate::cluster::Identity;
 use crate::error::Failure;
 
 /// How long a `get` right after the start waits for the API servers of the user's clusters: without them it can only say "unknown".
@@ -13,6 +15,9 @@ const MEETING_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long the engine may be away until it is not waited for: one that is only busy is back sooner, with all as it was.
 const ABSENCE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an API server may be away until it is not waited for.
+const RESTART_LIMIT: Duration = Duration::from_secs(20);
 
 impl Live {
     /// Waits a moment for the API servers of the user's clusters that were not heard of yet.
@@ -36,7 +41,7 @@ impl Live {
     ) -> Result<T, Failure> {
         tokio::time::timeout(limit, self.until(look)).await.map_err(|_| {
             let problem = format!("waited {} s in vain for {what}", limit.as_secs());
-            Failure::new(qbo_api::message::Code::TIMEOUT, problem, "")
+            Failure::new(Code::TIMEOUT, problem, "")
         })
     }
 
@@ -90,10 +95,25 @@ impl Live {
 
     /// Waits until the engine has been away for longer than a moment.
     async fn engine_gone(&self) -> Failure {
+        self.stays_away(ABSENCE_LIMIT, || self.engine_absence()).await
+    }
+
+    /// Waits until the API server of a cluster has been away for longer than one takes to start anew.
+    pub(crate) async fn api_server_gone(&self, identity: &Identity) -> Failure {
+        let absence = || {
+            let problem = format!("the API server of cluster '{}' does not answer", identity.name);
+            let cure = format!("see how it is: qbo get nodes {}", identity.name);
+            self.api_server(identity.id).is_none().then(|| Failure::new(Code::UNAVAILABLE, problem, cure))
+        };
+        self.stays_away(RESTART_LIMIT, absence).await
+    }
+
+    async fn stays_away(&self, limit: Duration, absence: impl Fn() -> Option<Failure> + Send + Sync) -> Failure {
         loop {
-            let absence = self.until(|| self.engine_absence()).await;
-            if tokio::time::timeout(ABSENCE_LIMIT, self.engine_known()).await.is_err() {
-                return absence;
+            let failure = self.until(&absence).await;
+            let back = self.until(|| absence().is_none().then_some(()));
+            if tokio::time::timeout(limit, back).await.is_err() {
+                return failure;
             }
         }
     }

@@ -77,7 +77,7 @@ async fn a_node_that_fails_is_named_and_the_others_have_it() {
     let mut both = loaded(&cloud, "dev");
     both.sort();
     assert_eq!(both, [vec![], vec![APP.to_owned()]]);
-    assert_eq!(ended.lines(), ["app:1: moved into 2 nodes, 1 node failed"]);
+    assert_eq!(ended.lines(), ["app:1: moved into 1 node, 1 node failed"]);
     // What failed is brought when it is asked for again.
     let ended = cloud.succeed("load image app:1 -c dev").await;
     assert_eq!(ended.lines(), ["app:1: moved into 1 node, 1 node had it already"]);

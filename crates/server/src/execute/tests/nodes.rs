@@ -219,6 +219,25 @@ async fn a_node_whose_pods_do_not_leave_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_api_server_that_hangs_is_not_taken_for_pods_that_stay() {
+    let (cloud, names) = with_cluster(2).await;
+    let before = cloud.everything();
+    let hangs = [Stage::Drain, Stage::Watch];
+    hangs.into_iter().for_each(|stage| cloud.kubernetes.go(stage, Manner::Hangs));
+    let began = Instant::now();
+    let line = format!("delete node {} --timeout 10m", names[1]);
+    let failure = cloud.fail(&line).await;
+    assert_eq!(failure.code, Code::UNAVAILABLE, "{failure}");
+    assert!(failure.problem.contains("'alex' does not answer"), "{failure}");
+    assert!(failure.cure.contains(&format!("kubectl uncordon {}", names[1])), "{failure}");
+    assert!(began.elapsed() < Duration::from_mins(1));
+    assert_eq!(cloud.everything(), before);
+    hangs.into_iter().for_each(|stage| cloud.kubernetes.recover(stage));
+    cloud.answers("alex").await;
+    cloud.succeed(&line).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_control_plane_stays_and_a_deletion_that_was_killed_is_finished() {
     let (mut cloud, names) = with_cluster(2).await;
     let failure = cloud.fail(&format!("delete node {} {}", names[0], names[1])).await;
