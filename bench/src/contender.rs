@@ -88,6 +88,11 @@ impl<'a> Tools<'a> {
         }
     }
 
+    /// The command that brings one more node into it, where there is one.
+    pub(crate) fn join(&self, contender: Contender) -> Option<Command> {
+        (contender == Contender::Qbo).then(|| self.server.qbo(&format!("add node {CLUSTER}")).into())
+    }
+
     /// The command that deletes it.
     pub(crate) fn delete(&self, contender: Contender) -> Command {
         match contender {

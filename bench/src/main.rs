@@ -103,16 +103,22 @@ async fn measure(
         tokio::try_join!(create, observer.observe(contender, nodes, began))
     };
     let watched = tokio::time::timeout(LIMIT, Box::pin(watched)).await;
+    let joined = match tools.join(contender) {
+        Some(command) => Some(tokio::time::timeout(LIMIT, contender::run(command, Instant::now())).await),
+        None => None,
+    };
     let began = Instant::now();
     let removed = tokio::time::timeout(LIMIT, contender::run(tools.delete(contender), began)).await;
     let what = || format!("{contender} with {nodes} nodes");
     let (created, seen) = watched.with_context(what)?.with_context(what)?;
+    let joined = joined.transpose().context("joining")?.transpose()?;
     let removed = removed.context("deleting")??;
     let times = Times {
         returned: created.elapsed,
         ready: seen.ready,
         answered: seen.answered,
         probe_started: seen.probe_started,
+        joined: joined.map(|ran| ran.elapsed),
         deleted: removed.elapsed,
     };
     Ok((times, Steps::of_messages(&created.output)))

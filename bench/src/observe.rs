@@ -40,6 +40,8 @@ pub(crate) struct Times {
     pub(crate) ready: Duration,
     pub(crate) probe_started: Duration,
     pub(crate) answered: Duration,
+    /// Of the command that brings one more node, which returns when that is Ready; kind has none.
+    pub(crate) joined: Option<Duration>,
     /// Of the command that deletes it.
     pub(crate) deleted: Duration,
 }
@@ -120,10 +122,12 @@ pub(crate) async fn read_file(docker: &Docker, container: &str, path: &str) -> a
 
 impl fmt::Display for Times {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { returned, ready, probe_started, answered, deleted } = *self;
+        let Self { returned, ready, probe_started, answered, joined, deleted } = *self;
+        let joined =
+            joined.map(|joined| format!("one more Ready in {:.1} s, ", joined.as_secs_f64())).unwrap_or_default();
         write!(
             formatter,
-            "returned {:.1} s, nodes Ready {:.1} s, DNS answered {:.1} s (asked from {:.1} s on), deleted in {:.1} s",
+            "returned {:.1} s, nodes Ready {:.1} s, DNS answered {:.1} s (asked from {:.1} s on), {joined}deleted in {:.1} s",
             returned.as_secs_f64(),
             ready.as_secs_f64(),
             answered.as_secs_f64(),

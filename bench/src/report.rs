@@ -12,17 +12,18 @@ use crate::contender::Contender;
 use crate::observe::Times;
 
 /// What is measured, as the table calls it.
-const MEASURES: [(&str, Measure); 5] = [
-    ("command returns", |times| times.returned),
-    ("all nodes Ready", |times| times.ready),
-    ("DNS answers a pod", |times| times.answered),
+const MEASURES: [(&str, Measure); 6] = [
+    ("command returns", |times| Some(times.returned)),
+    ("all nodes Ready", |times| Some(times.ready)),
+    ("DNS answers a pod", |times| Some(times.answered)),
     // kind's first pod may ask before its last node is Ready.
-    ("all Ready, and DNS answers", |times| times.ready.max(times.answered)),
-    ("deleted", |times| times.deleted),
+    ("all Ready, and DNS answers", |times| Some(times.ready.max(times.answered))),
+    ("one more worker Ready", |times| times.joined),
+    ("deleted", |times| Some(times.deleted)),
 ];
 
-/// One of the times.
-type Measure = fn(&Times) -> Duration;
+/// One of the times, where that was measured.
+type Measure = fn(&Times) -> Option<Duration>;
 
 /// All that was measured.
 #[derive(Default)]
@@ -78,7 +79,8 @@ impl Report {
         for &nodes in sizes {
             for (name, pick) in MEASURES {
                 let median = |contender| {
-                    median(self.times.get(&(nodes, contender))?.iter().map(|times| pick(times).as_secs_f64()))
+                    let picked = self.times.get(&(nodes, contender))?.iter().filter_map(pick);
+                    median(picked.map(|time| time.as_secs_f64()))
                 };
                 let (qbo, kind) = (median(Contender::Qbo), median(Contender::Kind));
                 let ratio = qbo.zip(kind).map(|(qbo, kind)| format!("{:.2}", qbo / kind));

@@ -19,7 +19,7 @@ After=containerd.service
 ";
 
 /// A node that stops ends all its programs at once, and has ten seconds for it. An API server would take them all, since it waits for
-/// etcd, which has ended; CoreDNS would take five of them (the `lameduck` of its `health`) for a Service to forget it, which nobody
+/// etcd, which has ended; `CoreDNS` would take five of them (the `lameduck` of its `health`) for a Service to forget it, which nobody
 /// tells. Neither has anything to lose. Others get the whole time for their data. The kubelet, which would start them anew, has ended by then.
 pub(crate) const STOP: &str = "\
 # At a node's stop these would wait, in vain.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    AddCluster, AddRegistry, Command, ControlPlaneCount, Drain, ExportLogs, Get, LoadImage, NodeCount, PodPlace,
-    Selection,
+    AddCluster, AddRegistry, Command, ControlPlaneCount, Drain, ExportLogs, Get, GetClients, GetImages, GetNetworks,
+    LoadImage, NodeCount, PodPlace, Selection,
 };
 use crate::name::ClusterReference;
 
@@ -38,33 +38,13 @@ impl fmt::Display for Command {
             Self::GetPods(get) => write!(formatter, "get pods{get}"),
             Self::GetServices(get) => write!(formatter, "get services{get}"),
             Self::GetUsage(get) => write!(formatter, "get usage{get}"),
-            Self::GetNetworks(get) => {
-                if get.host {
-                    formatter.write_str("get networks -H")?;
-                } else {
-                    write!(formatter, "get networks{}", get.selection)?;
-                }
-                flag(formatter, "-w", get.watch)
-            }
-            Self::GetImages(get) => {
-                formatter.write_str("get images")?;
-                if let Selection::Named(images) = &get.selection {
-                    words(formatter, images)?;
-                }
-                flag(formatter, "-A", get.all)?;
-                flag(formatter, "-w", get.watch)
-            }
+            Self::GetNetworks(get) => write!(formatter, "get networks{get}"),
+            Self::GetImages(get) => write!(formatter, "get images{get}"),
             Self::GetRegistries(get) => {
                 formatter.write_str("get registries")?;
                 flag(formatter, "-w", get.watch)
             }
-            Self::GetClients(get) => {
-                formatter.write_str("get clients")?;
-                if let Selection::Named(clients) = &get.selection {
-                    words(formatter, clients)?;
-                }
-                flag(formatter, "-w", get.watch)
-            }
+            Self::GetClients(get) => write!(formatter, "get clients{get}"),
             Self::DeleteCluster(delete) => write!(formatter, "delete cluster{}", delete.selection),
             Self::DeleteRegistry(delete) => {
                 formatter.write_str("delete registry")?;
@@ -159,6 +139,32 @@ impl fmt::Display for ExportLogs {
     }
 }
 
+impl fmt::Display for GetNetworks {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host {
+            formatter.write_str(" -H")?;
+        } else {
+            self.selection.fmt(formatter)?;
+        }
+        flag(formatter, "-w", self.watch)
+    }
+}
+
+impl fmt::Display for GetImages {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        named(formatter, &self.selection)?;
+        flag(formatter, "-A", self.all)?;
+        flag(formatter, "-w", self.watch)
+    }
+}
+
+impl fmt::Display for GetClients {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        named(formatter, &self.selection)?;
+        flag(formatter, "-w", self.watch)
+    }
+}
+
 impl fmt::Display for Get {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.selection.fmt(formatter)?;
@@ -188,6 +194,14 @@ impl<Reference: fmt::Display> fmt::Display for Selection<Reference> {
             Self::All => formatter.write_str(" -A"),
             Self::Named(references) => words(formatter, references),
         }
+    }
+}
+
+/// The words of a selection that is all without any.
+fn named<T: fmt::Display>(formatter: &mut fmt::Formatter<'_>, selection: &Selection<T>) -> fmt::Result {
+    match selection {
+        Selection::All => Ok(()),
+        Selection::Named(references) => words(formatter, references),
     }
 }
 
