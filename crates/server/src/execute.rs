@@ -224,8 +224,8 @@ impl Services {
                 return Err(absent("node", missing.as_str(), names));
             }
             for reference in references {
-                let named = clusters.iter().flat_map(|cluster| &cluster.nodes).filter(|node| matches(reference, node));
-                let names: Vec<&str> = named.map(|node| node.container.name.as_str()).collect();
+                let meant = clusters.iter().flat_map(|cluster| &cluster.nodes).filter(|node| matches(reference, node));
+                let names: Vec<&str> = meant.map(|node| node.container.name.as_str()).collect();
                 if names.len() > 1 && !names.contains(&reference.as_str()) {
                     return Err(ambiguous("node", reference.as_str(), names.into_iter()));
                 }

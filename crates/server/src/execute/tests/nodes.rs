@@ -223,7 +223,9 @@ async fn an_api_server_that_hangs_is_not_taken_for_pods_that_stay() {
     let (cloud, names) = with_cluster(2).await;
     let before = cloud.everything();
     let hangs = [Stage::Drain, Stage::Watch];
-    hangs.into_iter().for_each(|stage| cloud.kubernetes.go(stage, Manner::Hangs));
+    for stage in hangs {
+        cloud.kubernetes.go(stage, Manner::Hangs);
+    }
     let began = Instant::now();
     let line = format!("delete node {} --timeout 10m", names[1]);
     let failure = cloud.fail(&line).await;
@@ -232,7 +234,9 @@ async fn an_api_server_that_hangs_is_not_taken_for_pods_that_stay() {
     assert!(failure.cure.contains(&format!("kubectl uncordon {}", names[1])), "{failure}");
     assert!(began.elapsed() < Duration::from_mins(1));
     assert_eq!(cloud.everything(), before);
-    hangs.into_iter().for_each(|stage| cloud.kubernetes.recover(stage));
+    for stage in hangs {
+        cloud.kubernetes.recover(stage);
+    }
     cloud.answers("alex").await;
     cloud.succeed(&line).await;
 }
