@@ -3,7 +3,8 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -151,6 +152,17 @@ impl Server {
         self.run(words).assert_failed(exit, code, said);
     }
 
+    /// The status and the body of its answer to a GET of plain HTTP.
+    pub fn http(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("qbo-api listens");
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("a request is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer is read");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("an answer has a status");
+        (status, body.to_owned())
+    }
+
     /// The home directory of its user.
     pub fn home(&self) -> &Path {
         self.home.path()
@@ -201,7 +213,9 @@ fn keep_log(log: impl BufRead, mut file: File, found: &mpsc::Sender<u16>) {
     for line in log.lines().map_while(Result::ok) {
         // The log is for the eyes of whoever looks into a failure.
         let _ = writeln!(file, "{line}");
-        let port = line.split_once("listening on ").and_then(|(_, address)| address.rsplit(':').next()?.parse().ok());
+        // In a line of JSON a quotation mark is behind it.
+        let address = line.split_once("listening on ").and_then(|(_, address)| address.split('"').next());
+        let port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
         if let Some(port) = port {
             // Nobody waits for it a second time.
             let _ = found.send(port);

@@ -7,12 +7,14 @@ use qbo_e2e::socket::Socket;
 use qbo_e2e::wait;
 use serde_json::Value;
 
-use crate::scene::{Scene, add};
+use crate::scene::{Scene, add, image};
 use crate::workload::Workload;
 
 const CLUSTER: &str = "qbo-e2e-behind";
 /// For a change to be told, on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
+/// Another name of the image of the tests.
+const IMAGE: &str = "qbo-e2e/node:behind";
 /// A mirror that somebody names.
 const MIRROR: &str = "5d1f2ab0-8e52-4c0e-9c55-0a4d2b6f7e11";
 /// For a node that starts to be Ready.
@@ -47,11 +49,21 @@ fn what_happens_behind_qbos_back_is_seen() {
     let told = nodes.sees(STARTED, "put", is(worker, "ready"));
     assert_eq!(scene.rows("nodes", worker), [told]);
 
+    let mut images = Follower::start(&scene, "images", "");
+    scene.docker.run(&["tag", image(), IMAGE]);
+    let told = images.sees(SOON, "put", |row| row["tag"] == "behind");
+    assert!(scene.rows("images", "").contains(&told));
+    scene.docker.run(&["rmi", IMAGE]);
+    images.sees(SOON, "delete", |row| row["name"] == told["name"]);
+    assert!(!scene.rows("images", "").contains(&told));
+
     let mut pods = Follower::start(&scene, "pods", CLUSTER);
+    let mut same_pods = Follower::start(&scene, "pods", &id);
     workload.start_idle("behind", worker);
     let told = pods.sees(STARTED, "put", |row| row["name"] == "behind" && row["status"] == "Running");
     assert_eq!((&told["ready"], &told["node"], &told["node_status"]), (&1.into(), &worker[..].into(), &"ready".into()));
     assert!(scene.rows("pods", CLUSTER).contains(&told));
+    same_pods.sees(SOON, "put", |row| *row == told);
     let mut usage = Follower::start(&scene, "usage", CLUSTER);
     let uses = |row: &Value| row["memory"].as_u64() > Some(0) && row["cluster"] == CLUSTER;
     usage.sees(SOON, "snapshot", |row| row["id"] == told["id"] && row["node"] == *worker && uses(row));
@@ -63,7 +75,9 @@ fn what_happens_behind_qbos_back_is_seen() {
     });
     usage.sees(SOON, "snapshot", |row| row["kind"] == "node" && row["name"] == *control_plane && works(row));
     kubectl.run(&["delete", "pod", "behind", "--grace-period=0", "--force"]);
-    pods.sees(SOON, "delete", |row| row["id"] == told["id"]);
+    for pods in [&mut pods, &mut same_pods] {
+        pods.sees(SOON, "delete", |row| row["id"] == told["id"]);
+    }
     assert!(scene.rows("pods", CLUSTER).iter().all(|row| row["id"] != told["id"]));
 
     kubectl.run(&["create", "service", "clusterip", "behind", "--tcp=80:8080"]);
@@ -98,7 +112,10 @@ fn what_happens_behind_qbos_back_is_seen() {
     });
     assert!(self::sequence(&scene) > sequence, "what is told now is later than what was told before");
 
+    let network = scene.rows("networks", CLUSTER);
+    let mut networks = Follower::start(&scene, "networks", CLUSTER);
     scene.server().done(&format!("delete cluster {CLUSTER}"));
+    networks.sees(SOON, "delete", |row| row["id"] == network[0]["id"]);
     scene.assert_clean();
     scene.end();
 }

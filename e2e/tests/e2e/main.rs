@@ -13,6 +13,7 @@ mod images;
 mod interruption;
 mod life;
 mod mirrors;
+mod observed;
 mod options;
 mod recipes;
 mod refusal;

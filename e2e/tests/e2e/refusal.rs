@@ -94,6 +94,9 @@ fn a_missing_docker_is_told() {
     for line in [format!("add cluster qbo-e2e-none -i {}", image()), "get cluster -A".into(), "version".into()] {
         scene.server().refuses(&line, 2, 503, "Docker does not answer");
     }
+    let (status, said) = scene.server().http("/readyz");
+    assert!(status == 503 && said.contains("Docker does not answer"), "{status} {said}");
+    assert_eq!(scene.server().http("/healthz").0, 200, "the server itself is well");
     scene.assert_clean();
     scene.end();
 }

@@ -129,6 +129,35 @@ async fn pods_are_told_with_the_state_of_their_node_and_are_unknown_while_nobody
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_asked_for_to_be_known() {
+    let (cloud, [_, worker], _) = with_cluster().await;
+    cloud.kubernetes.put_pod(pod("1", &worker, "Running"));
+    // Until all that was told since the cluster came has been looked at.
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let asked = || (cloud.engine.asked(), cloud.kubernetes.asked());
+    let before = asked();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    for line in [
+        "get cluster",
+        "get nodes",
+        "get nodes alex",
+        "get pods alex",
+        "get services",
+        "get networks",
+        "get images",
+        "get registries",
+        "get clients",
+    ] {
+        cloud.succeed(line).await;
+    }
+    assert_eq!(cloud.services.live.glance(USER).pods().len(), 1);
+    assert_eq!(asked(), before);
+    cloud.engine.halt_container(&cloud.services.live.glance(USER).nodes()[1].id);
+    cloud.becomes("alex", State::NotReady).await;
+    assert_ne!(asked(), before, "what is looked at counts");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_api_server_that_hangs_makes_its_objects_unknown_until_it_answers() {
     let (cloud, _, _) = with_cluster().await;
     cloud.kubernetes.go(Stage::Watch, Manner::Hangs);

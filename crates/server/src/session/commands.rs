@@ -9,7 +9,7 @@ use qbo_api::command::Command;
 use qbo_api::message::{Code, Subcommand, Verb};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::request::Refused;
@@ -42,7 +42,8 @@ impl Commands {
         // From here on a stop waits for this command; once one began, `begin` refuses.
         let task = self.tasks.token();
         let user = origin.user.clone();
-        let reporter = self.reporter(origin, command.kind(), &command.to_string());
+        let kind = command.kind();
+        let reporter = self.reporter(origin, kind, &command.to_string());
         let started = (reporter.command_id(), reporter.thread_id());
         let begun = permit(&user, command).and_then(|permitted| {
             let running = self.operations.begin(&permitted, reporter.command_id())?;
@@ -57,7 +58,7 @@ impl Commands {
                     drop(task);
                 });
             }
-            Err(failure) => reporter.failed(&failure),
+            Err(failure) => conclude(&reporter, kind, Err(failure)),
         }
         started
     }
@@ -66,16 +67,14 @@ impl Commands {
     pub(super) fn conclude(&self, origin: Origin, command: &Command, outcome: Result<(), Failure>) -> (Uuid, i64) {
         let reporter = self.reporter(origin, command.kind(), &command.to_string());
         reporter.accepted();
-        match outcome {
-            Ok(()) => reporter.done(),
-            Err(failure) => reporter.failed(&failure),
-        }
+        conclude(&reporter, command.kind(), outcome);
         (reporter.command_id(), reporter.thread_id())
     }
 
     /// Answers what is no command.
-    pub(super) fn refuse(&self, origin: Origin, refused: &Refused) {
-        self.reporter(origin, (Verb::None, Subcommand::None), &refused.line).failed(&refused.failure);
+    pub(super) fn refuse(&self, origin: Origin, refused: Refused) {
+        let kind = (Verb::None, Subcommand::None);
+        conclude(&self.reporter(origin, kind, &refused.line), kind, Err(refused.failure));
     }
 
     /// How many run.
@@ -101,34 +100,45 @@ impl Commands {
 
 /// Runs a command to its final message, also where the executor panics.
 async fn conduct(executor: Arc<dyn Executor>, permitted: Permitted, reporter: Reporter, running: Running) {
-    let (command, user) = (reporter.command_line().to_owned(), reporter.user().to_owned());
-    let span = tracing::info_span!("command", id = %reporter.command_id(), user, command);
-    let kind = permitted.command().kind();
+    let (span, kind) = (span(&reporter), permitted.command().kind());
     tracing::info!(parent: &span, "started");
     let outcome = tokio::spawn(executor.execute(permitted, reporter.clone(), running).instrument(span.clone())).await;
-    let code = outcome
-        .as_ref()
-        .map_or(Code::INTERNAL, |outcome| outcome.as_ref().err().map_or(Code::OK, |failure| failure.code));
-    metrics::ended(kind, code, reporter.elapsed());
     let _entered = span.entered();
+    let outcome = outcome.unwrap_or_else(|error| {
+        let panic = error.try_into_panic().map_or_else(|error| error.to_string(), |panic| panic_text(&*panic));
+        tracing::error!(panic, "a command panicked");
+        let problem = "the server failed while it ran this: a defect of qbo";
+        Err(Failure::new(Code::INTERNAL, problem, "its log tells where; what the command made may be left"))
+    });
+    tell_end(&reporter, kind, outcome);
+}
+
+/// Ends a command that did not run.
+fn conclude(reporter: &Reporter, kind: (Verb, Subcommand), outcome: Result<(), Failure>) {
+    span(reporter).in_scope(|| tell_end(reporter, kind, outcome));
+}
+
+/// In which everything about a command is logged.
+fn span(reporter: &Reporter) -> Span {
+    let (command, user) = (reporter.command_line(), reporter.user());
+    tracing::info_span!("command", id = %reporter.command_id(), user, command)
+}
+
+/// Counts, logs and at last says how a command ended.
+fn tell_end(reporter: &Reporter, kind: (Verb, Subcommand), outcome: Result<(), Failure>) {
+    let code = outcome.as_ref().err().map_or(Code::OK, |failure| failure.code);
+    metrics::ended(kind, code, reporter.elapsed());
     let seconds = reporter.elapsed().as_secs_f64();
-    let failure = match outcome {
-        Ok(Ok(())) => {
+    match outcome {
+        Ok(()) => {
             tracing::info!(seconds, "done");
-            return reporter.done();
+            reporter.done();
         }
-        Ok(Err(failure)) => {
-            tracing::warn!(seconds, code = failure.code.0, "failed: {failure}");
-            failure
+        Err(failure) => {
+            tracing::warn!(seconds, code = code.0, "failed: {failure}");
+            reporter.failed(&failure);
         }
-        Err(error) => {
-            let panic = error.try_into_panic().map_or_else(|error| error.to_string(), |panic| panic_text(&*panic));
-            tracing::error!(panic, "a command panicked");
-            let problem = "the server failed while it ran this: a defect of qbo";
-            Failure::new(Code::INTERNAL, problem, "its log tells where; what the command made may be left")
-        }
-    };
-    reporter.failed(&failure);
+    }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

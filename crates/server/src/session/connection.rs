@@ -128,9 +128,9 @@ impl Connection {
         match frame {
             Some(Ok(Message::Text(text))) => match request::read(&text) {
                 Ok(asked) => self.start(asked),
-                Err(refused) => self.refuse(&refused),
+                Err(refused) => self.refuse(refused),
             },
-            Some(Ok(Message::Binary(_))) => self.refuse(&Refused::binary()),
+            Some(Ok(Message::Binary(_))) => self.refuse(Refused::binary()),
             // The WebSocket layer answers pings itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             None | Some(Ok(Message::Close(_))) => return Err(End::Gone),
@@ -145,7 +145,7 @@ impl Connection {
         let mirror = asked.mirror.or(followed).unwrap_or(self.origin.mirror);
         if let Err(error) = self.feed.join(mirror) {
             let failure = Failure::from(error);
-            return self.refuse(&Refused { line: asked.command.to_string(), mirror: None, failure });
+            return self.refuse(Refused { line: asked.command.to_string(), mirror: None, failure });
         }
         let origin = Origin { mirror, ..self.origin.clone() };
         let line = asked.command.to_string();
@@ -206,7 +206,7 @@ impl Connection {
     }
 
     /// Answers what is no command, in the mirror it was meant for if the client is there.
-    fn refuse(&mut self, refused: &Refused) {
+    fn refuse(&mut self, refused: Refused) {
         let mirror = refused.mirror.filter(|mirror| self.feed.join(*mirror).is_ok()).unwrap_or(self.origin.mirror);
         self.session.commands.refuse(Origin { mirror, ..self.origin.clone() }, refused);
     }
@@ -215,11 +215,11 @@ impl Connection {
     fn broken(&mut self, error: axum::Error) -> End {
         match error.into_inner().downcast_ref::<tungstenite::Error>() {
             Some(tungstenite::Error::Capacity(_)) => {
-                self.refuse(&Refused::too_large(""));
+                self.refuse(Refused::too_large(""));
                 End::TooLarge
             }
             Some(tungstenite::Error::Utf8(_)) => {
-                self.refuse(&Refused::binary());
+                self.refuse(Refused::binary());
                 End::NotText
             }
             _ => End::Gone,

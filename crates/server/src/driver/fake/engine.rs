@@ -97,6 +97,12 @@ impl FakeEngine {
         self.ledger.lock().unwrap().calls.clone()
     }
 
+    /// How often it was asked for something, also by whoever follows it.
+    pub(crate) fn asked(&self) -> usize {
+        let ledger = self.ledger.lock().unwrap();
+        ledger.calls.len() + ledger.looks
+    }
+
     /// Something goes wrong with the call of this index, counted from the engine's first.
     pub(crate) fn trouble(&self, call: usize, trouble: Trouble) {
         self.ledger.lock().unwrap().troubles.insert(call, trouble);
@@ -269,7 +275,7 @@ impl FakeEngine {
 
     /// Looks at something without a turn in the ledger: who follows the engine looks when it likes, and tests count calls.
     fn look<T>(&self, look: impl FnOnce(&Held) -> T) -> Result<T, EngineError> {
-        if self.ledger.lock().unwrap().gone {
+        if !self.ledger.lock().unwrap().look() {
             return Err(EngineError { operation: "look", subject: String::new(), cause: absent() });
         }
         Ok(look(&self.lock()))

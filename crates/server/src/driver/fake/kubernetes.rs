@@ -1,6 +1,7 @@
 //! API servers without clusters: every stage passes at once, unless it is told to fail or to hang.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -54,6 +55,8 @@ struct Shared {
     /// Nodes by name, with whether they are Ready.
     nodes: Mutex<HashMap<String, bool>>,
     pods: Mutex<Vec<PodStatus>>,
+    /// How often something was asked for.
+    asked: AtomicUsize,
     hung: Notify,
     observations: broadcast::Sender<Observation>,
 }
@@ -65,6 +68,7 @@ impl Default for Shared {
             applied: Mutex::default(),
             nodes: Mutex::default(),
             pods: Mutex::default(),
+            asked: AtomicUsize::default(),
             hung: Notify::new(),
             observations: broadcast::Sender::new(1024),
         }
@@ -95,6 +99,11 @@ impl FakeKubernetes {
         pods.retain(|known| known.uid != pod.uid);
         pods.push(pod.clone());
         self.shared.tell(Observation::Pod(Seen::Put(pod)));
+    }
+
+    /// How often something was asked for, beyond a sign of life.
+    pub(crate) fn asked(&self) -> usize {
+        self.shared.asked.load(Ordering::Relaxed)
     }
 
     /// Waits until a stage hangs.
@@ -165,6 +174,7 @@ impl ApiServer for FakeApiServer {
     }
 
     fn watch(&self) -> BoxStream<'static, Observation> {
+        self.shared.asked.fetch_add(1, Ordering::Relaxed);
         let receiver = self.shared.observations.subscribe();
         let nodes = self.shared.nodes.lock().unwrap();
         let nodes = nodes.iter().map(|(name, ready)| Seen::Put(status(name, *ready)));
@@ -220,6 +230,9 @@ impl ApiServer for FakeApiServer {
 
 impl Shared {
     async fn pass(&self, stage: Stage) -> Result<(), KubernetesError> {
+        if stage != Stage::Watch {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+        }
         let manner = self.manners.lock().unwrap().get(&stage).copied();
         tokio::task::yield_now().await;
         match manner {

@@ -44,6 +44,8 @@ pub(super) type Effect = Box<dyn FnOnce(&mut Held) + Send>;
 pub(super) struct Ledger {
     /// Each call as `operation subject`.
     pub(super) calls: Vec<String>,
+    /// How often whoever follows the engine looked at something.
+    pub(super) looks: usize,
     /// By the index of the call.
     pub(super) troubles: HashMap<usize, Trouble>,
     /// By the beginning of the call.
@@ -55,6 +57,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
+    /// Counts a look; tells whether the engine is there to be looked at.
+    pub(super) fn look(&mut self) -> bool {
+        self.looks += 1;
+        !self.gone
+    }
+
     /// Writes a call down and tells what goes wrong with it.
     pub(super) fn begin(&mut self, operation: &str, subject: &str) -> Option<Trouble> {
         let call = format!("{operation} {subject}");

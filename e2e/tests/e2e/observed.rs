@@ -1,0 +1,98 @@
+//! How the server is, what it counted and what it did: for probes, Prometheus and whoever reads its log.
+
+use std::time::Duration;
+
+use qbo_e2e::docker::Docker;
+use qbo_e2e::server::Options;
+use qbo_e2e::socket::Socket;
+use qbo_e2e::wait;
+use serde_json::Value;
+
+use crate::scene::Scene;
+
+/// For the server to find Docker.
+const FOUND: Duration = Duration::from_secs(20);
+/// A mirror that somebody names.
+const MIRROR: &str = "7c1d6f0e-3a55-4b1e-8f0c-6d2b9a4e1f03";
+const UNKNOWN: &str = "get cluster qbo-e2e-none";
+const MISTAKEN: &str = "frobnicate qbo-e2e-none";
+
+#[test]
+fn probes_metrics_and_logs_tell_of_every_command() {
+    let scene = Scene::new();
+    let server = scene.server();
+    assert!(matches!(server.http("/healthz"), (200, said) if said.starts_with("ok\n")));
+    let ready = || match server.http("/readyz") {
+        (200, _) => Ok(()),
+        answer => Err(format!("{answer:?}")),
+    };
+    wait::until_ok("the server to be ready", FOUND, ready);
+
+    server.done("get clusters -A");
+    server.refuses(UNKNOWN, 1, 404, "there is no cluster");
+    let mut socket = Socket::open(server.port());
+    for (line, code) in [
+        (format!("join mirror {MIRROR}"), 200),
+        (format!("leave mirror {MIRROR}"), 200),
+        (format!("leave mirror {MIRROR}"), 404),
+        (MISTAKEN.to_owned(), 400),
+        ("cancel command 00000000-0000-4000-8000-000000000000".to_owned(), 404),
+    ] {
+        assert_eq!(socket.ask(&line).last().expect("an answer")["code"], code, "{line}");
+    }
+
+    let (status, metrics) = server.http("/metrics");
+    assert_eq!(status, 200);
+    for (command, object, code, count) in [
+        ("GET", "CLUSTER", 200, 1),
+        ("GET", "CLUSTER", 404, 1),
+        ("JOIN", "MIRROR", 200, 1),
+        ("LEAVE", "MIRROR", 200, 1),
+        ("LEAVE", "MIRROR", 404, 1),
+        ("NONE", "NONE", 400, 1),
+    ] {
+        let labels = format!("command=\"CMD_{command}\",object=\"SUBCMD_{object}\"");
+        let line = format!("\nqbo_commands_total{{{labels},code=\"{code}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line} in {metrics}");
+        let bucket = format!("\nqbo_command_duration_seconds_bucket{{{labels},le=\"120\"}} ");
+        assert!(metrics.contains(&bucket), "{bucket} in {metrics}");
+    }
+    assert!(metrics.contains("\nqbo_connections 1\n") && metrics.contains("\nqbo_commands_running 0\n"), "{metrics}");
+
+    let logs = server.done("logs -n 20");
+    let lines: Vec<&str> = logs.rows("output").into_iter().filter_map(|row| row["message"].as_str()).collect();
+    let user = logs.last()["user"].as_str().expect("a message has a user");
+    for (line, end) in [
+        ("get cluster -A", "done"),
+        (UNKNOWN, "failed: there is no cluster"),
+        (&format!("join mirror {MIRROR}"), "done"),
+        (&format!("leave mirror {MIRROR}"), "failed: this connection is not in mirror"),
+        (MISTAKEN, "failed: unknown command"),
+    ] {
+        let span = format!("user={user:?} command=\"qbo {line}\")");
+        let is_it =
+            |logged: &&&str| logged.contains(end) && logged.contains(" (command id=") && logged.ends_with(&span);
+        assert!(lines.iter().any(|logged| is_it(&logged)), "{line}: {end} in {lines:#?}");
+    }
+    scene.assert_clean();
+    scene.end();
+}
+
+#[test]
+fn a_log_in_json_says_which_command_each_line_is_of() {
+    let arguments = ["--log-format", "json"].map(str::to_owned).to_vec();
+    let scene = Scene::with(Docker::default(), Options { arguments, ..Options::default() });
+    scene.server().refuses(UNKNOWN, 1, 404, "there is no cluster");
+    let log = scene.server().log();
+    let parsed = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let lines: Vec<Value> = log.lines().map(parsed).collect();
+    let of_command = |line: &&Value| line["span"]["command"] == format!("qbo {UNKNOWN}");
+    let of_command: Vec<&Value> = lines.iter().filter(of_command).collect();
+    let [first, .., last] = of_command.as_slice() else { panic!("{lines:#?}") };
+    assert_eq!(first["fields"]["message"], "started");
+    assert_eq!((&last["level"], &last["fields"]["code"]), (&"WARN".into(), &404.into()));
+    let span = &last["span"];
+    assert!(span["name"] == "command" && span["id"].is_string() && span["user"].is_string(), "{span}");
+    scene.assert_clean();
+    scene.end();
+}
