@@ -79,7 +79,7 @@ fn expected(before: &[&str], current: &str) -> Expected {
     }
     match (form.map(|form| form.argument), rest.as_slice()) {
         (Some(Argument::SomeOrAll("NODE") | Argument::Some("NODE")), _) => Expected::Node,
-        (Some(Argument::SomeOrAll(name) | Argument::Some(name) | Argument::Any(name)), _)
+        (Some(Argument::SomeOrAll(name) | Argument::Some(name) | Argument::AnyOrAll(name)), _)
             if name.starts_with("CLUSTER") =>
         {
             Expected::Cluster

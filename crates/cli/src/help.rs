@@ -46,7 +46,7 @@ fn everything() -> String {
         let argument = match form.argument {
             Argument::None => String::new(),
             Argument::Some(name) | Argument::SomeOrFile(name) | Argument::SomeOrAll(name) => format!(" {name}…"),
-            Argument::Any(name) => format!(" [{name}…]"),
+            Argument::AnyOrAll(name) | Argument::Any(name) => format!(" [{name}…]"),
         };
         (format!("{}{argument}", form.name()), form.about.to_owned())
     });

@@ -16,7 +16,7 @@ export interface GrammarOption {
 
 /** The words that follow verb and subject: how many, and what they name, as `CLUSTER|NODE`. */
 export interface GrammarArgument {
-  readonly take: "none" | "some" | "someOrAll" | "any";
+  readonly take: "none" | "some" | "someOrAll" | "anyOrAll" | "any";
   readonly name: string;
 }
 
@@ -452,7 +452,7 @@ export const FORMS: readonly GrammarForm[] = [
       "clusters"
     ],
     "argument": {
-      "take": "any",
+      "take": "anyOrAll",
       "name": "CLUSTER"
     },
     "options": [
@@ -489,7 +489,7 @@ export const FORMS: readonly GrammarForm[] = [
       "node"
     ],
     "argument": {
-      "take": "any",
+      "take": "anyOrAll",
       "name": "CLUSTER|NODE"
     },
     "options": [
@@ -521,7 +521,7 @@ export const FORMS: readonly GrammarForm[] = [
       "pod"
     ],
     "argument": {
-      "take": "any",
+      "take": "anyOrAll",
       "name": "CLUSTER|POD"
     },
     "options": [
@@ -554,7 +554,7 @@ export const FORMS: readonly GrammarForm[] = [
       "svc"
     ],
     "argument": {
-      "take": "any",
+      "take": "anyOrAll",
       "name": "CLUSTER|SERVICE"
     },
     "options": [
@@ -587,7 +587,7 @@ export const FORMS: readonly GrammarForm[] = [
       "net"
     ],
     "argument": {
-      "take": "any",
+      "take": "anyOrAll",
       "name": "CLUSTER"
     },
     "options": [
@@ -687,7 +687,7 @@ export const FORMS: readonly GrammarForm[] = [
       "client"
     ],
     "argument": {
-      "take": "any",
+      "take": "anyOrAll",
       "name": "CLIENT"
     },
     "options": [
@@ -717,7 +717,7 @@ export const FORMS: readonly GrammarForm[] = [
       "usage"
     ],
     "argument": {
-      "take": "any",
+      "take": "anyOrAll",
       "name": "CLUSTER|NODE|POD"
     },
     "options": [

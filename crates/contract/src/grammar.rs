@@ -23,7 +23,7 @@ export interface GrammarOption {
 
 /** The words that follow verb and subject: how many, and what they name, as `CLUSTER|NODE`. */
 export interface GrammarArgument {
-  readonly take: \"none\" | \"some\" | \"someOrAll\" | \"any\";
+  readonly take: \"none\" | \"some\" | \"someOrAll\" | \"anyOrAll\" | \"any\";
   readonly name: string;
 }
 
@@ -93,6 +93,7 @@ fn form(form: &Form) -> FormRow {
         // A browser has no file to send beside a line.
         Argument::Some(name) | Argument::SomeOrFile(name) => ("some", name),
         Argument::SomeOrAll(name) => ("someOrAll", name),
+        Argument::AnyOrAll(name) => ("anyOrAll", name),
         Argument::Any(name) => ("any", name),
     };
     FormRow {

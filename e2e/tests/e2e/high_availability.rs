@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use qbo_e2e::cli::Running;
 use qbo_e2e::kubectl::Kubectl;
 use qbo_e2e::wait;
 
@@ -23,6 +24,7 @@ fn a_cluster_grows_to_three_control_planes_and_outlives_the_first() {
     scene.server().done(&add(&format!("{CLUSTER} -n 2")));
     let kubectl = scene.kubectl(CLUSTER);
     let [first, worker] = &names(&scene)[..] else { panic!("two nodes") };
+    one_that_is_killed_while_it_joins_leaves_no_member(&scene, first);
 
     let added = scene.server().done(&format!("add node {CLUSTER} --control-plane -n 2"));
     let member = |row: &&&serde_json::Value| row["step"] == "etcd in step" && row["state"] == "done";
@@ -72,6 +74,17 @@ fn a_cluster_grows_to_three_control_planes_and_outlives_the_first() {
     scene.server().done(&format!("delete cluster {CLUSTER}"));
     scene.assert_clean();
     scene.end();
+}
+
+fn one_that_is_killed_while_it_joins_leaves_no_member(scene: &Scene, first: &String) {
+    let before = names(scene);
+    let mut adding = Running::start(scene.server().qbo(&format!("add node {CLUSTER} --control-plane")));
+    let message = adding.await_step("container", "done");
+    scene.docker.run(&["kill", message["output"][0]["node"].as_str().expect("a step of a node")]);
+    adding.end().assert_failed(2, 502, "ended while it joined");
+    assert_eq!(names(scene), before);
+    assert_members(scene, first, &[first]);
+    assert_eq!(scene.cluster(CLUSTER)["state"], "ready");
 }
 
 /// A port of the host leads to an API server.

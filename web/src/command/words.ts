@@ -147,6 +147,8 @@ function misused(line: Line & { form: GrammarForm }, end: number): Wrong | undef
       if (!first && !all) return missing(`'${nameOf(form)}' needs a ${form.argument.name}, or -A for all`);
       break;
     case "any":
+      return undefined;
+    case "anyOrAll":
       break;
   }
   return first && all

@@ -17,7 +17,7 @@ pub struct SubjectName {
 }
 
 /// An option of a form.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Opt {
     /// `-i`: the letter.
     pub short: Option<char>,
@@ -40,6 +40,8 @@ pub enum Argument {
     SomeOrFile(&'static str),
     /// At least one of what the text names, or `-A`.
     SomeOrAll(&'static str),
+    /// Any number of what the text names, or `-A`; none means all.
+    AnyOrAll(&'static str),
     /// Any number of what the text names; none means all.
     Any(&'static str),
 }
@@ -105,8 +107,7 @@ const SHELL: SubjectName = SubjectName { names: &["shell"] };
 const POD: SubjectName = SubjectName { names: &["pod", "pods"] };
 const USER: SubjectName = SubjectName { names: &["user", "users"] };
 
-/// All of a user's objects, where no names stand.
-pub(super) const ALL: Opt = Opt { short: Some('A'), long: "all", value: None, about: "All that you have" };
+const ALL: Opt = Opt { short: Some('A'), long: "all", value: None, about: "All that you have" };
 const WATCH: Opt = Opt { short: Some('w'), long: "watch", value: None, about: "Go on with what changes, until Ctrl-C" };
 
 const CONTAINER: Opt =
@@ -315,7 +316,7 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&CLUSTER),
-        argument: Argument::Any("CLUSTER"),
+        argument: Argument::AnyOrAll("CLUSTER"),
         options: &[
             ALL,
             Opt { short: Some('k'), long: "kubeconfig", value: None, about: "Print the kubeconfig instead" },
@@ -327,7 +328,7 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&NODES),
-        argument: Argument::Any("CLUSTER|NODE"),
+        argument: Argument::AnyOrAll("CLUSTER|NODE"),
         options: &[ALL, WATCH],
         about: "List nodes",
         examples: &["get nodes alex", "get nodes -A", "get nodes -w 43706dd0"],
@@ -335,7 +336,7 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&PODS),
-        argument: Argument::Any("CLUSTER|POD"),
+        argument: Argument::AnyOrAll("CLUSTER|POD"),
         options: &[ALL, WATCH],
         about: "List pods",
         examples: &["get pods alex", "get pods -A", "get pods -w 43706dd0"],
@@ -343,7 +344,7 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&SERVICES),
-        argument: Argument::Any("CLUSTER|SERVICE"),
+        argument: Argument::AnyOrAll("CLUSTER|SERVICE"),
         options: &[ALL, WATCH],
         about: "List Services, a row for each port",
         examples: &["get svc alex", "get svc -A", "get svc -w 43706dd0"],
@@ -351,7 +352,7 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&NETWORKS),
-        argument: Argument::Any("CLUSTER"),
+        argument: Argument::AnyOrAll("CLUSTER"),
         options: &[
             ALL,
             Opt { short: Some('H'), long: "host", value: None, about: "The host's networks instead" },
@@ -379,7 +380,7 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&CLIENTS),
-        argument: Argument::Any("CLIENT"),
+        argument: Argument::AnyOrAll("CLIENT"),
         options: &[ALL, WATCH],
         about: "List who is connected, with what they do, by user, connection or mirror",
         examples: &["get clients -A", "get clients alex@example.com"],
@@ -387,7 +388,7 @@ pub const FORMS: &[Form] = &[
     Form {
         verb: "get",
         subject: Some(&USAGE),
-        argument: Argument::Any("CLUSTER|NODE|POD"),
+        argument: Argument::AnyOrAll("CLUSTER|NODE|POD"),
         options: &[ALL, WATCH],
         about: "List the CPU and memory that nodes and pods use",
         examples: &["get usage alex", "get usage -A", "get usage -w alex"],
@@ -568,7 +569,7 @@ impl Form {
             Argument::Some(name) => format!(" {name}…"),
             Argument::SomeOrFile(name) => format!(" {name}… | -f FILE"),
             Argument::SomeOrAll(name) => format!(" {name}… | -A"),
-            Argument::Any(name) => format!(" [{name}…]"),
+            Argument::AnyOrAll(name) | Argument::Any(name) => format!(" [{name}…]"),
         };
         let shown = |option: &&Opt| !(option.long == "all" && matches!(self.argument, Argument::SomeOrAll(_)));
         let options: Vec<String> = self.options.iter().filter(shown).map(|option| format!("[{option}]")).collect();

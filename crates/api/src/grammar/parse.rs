@@ -2,7 +2,7 @@
 
 use super::build::build;
 use super::error::{GrammarError, nearest};
-use super::form::{ALL, Argument, FORMS, Form, Opt, VERBS};
+use super::form::{Argument, FORMS, Form, Opt, VERBS};
 use crate::command::Command;
 
 /// The longest line read, in bytes.
@@ -149,7 +149,7 @@ fn find_option(
 
 fn check_arguments(words: &Words<'_>) -> Result<(), GrammarError> {
     let form = words.form;
-    let all = words.options.iter().find(|(option, ..)| **option == ALL);
+    let all = words.options.iter().find(|(option, ..)| option.long == "all");
     let at = |index, problem: String, cure: String| Err(GrammarError::at(words.all, index, problem, cure));
     match (form.argument, words.arguments.first(), all) {
         (Argument::None, Some((index, word)), _) => {
@@ -170,7 +170,7 @@ fn check_arguments(words: &Words<'_>) -> Result<(), GrammarError> {
             format!("'{}' needs a {name}, or -A for all", form.name()),
             format!("as in: {}", form.examples.first().unwrap_or(&"")),
         ),
-        (Argument::SomeOrAll(_) | Argument::Any(_), Some((index, word)), Some(_)) => {
+        (Argument::SomeOrAll(_) | Argument::AnyOrAll(_), Some((index, word)), Some(_)) => {
             at(*index, format!("'{word}' and -A exclude each other"), "name objects or ask for all".into())
         }
         _ => Ok(()),
