@@ -141,9 +141,15 @@ fn assert_gone(scene: &Scene, kubectl: &Kubectl, node: &str) {
     assert!(scene.states(CLUSTER).iter().all(|(name, _)| name != node), "its row is left");
 }
 
-/// All nodes keep their addresses, and are Ready once the command ends.
+/// All nodes keep their addresses and certificates, and are Ready once the command ends.
 fn a_cluster_stops_and_starts(scene: &Scene, kubectl: &Kubectl) {
     let (cluster, nodes, addresses) = (scene.cluster(CLUSTER), scene.rows("nodes", CLUSTER), kubectl.addresses());
+    let control_plane = scene.states(CLUSTER).swap_remove(0).0;
+    let certificates = || {
+        let words = "cat /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/*";
+        scene.docker.run(&["exec", &control_plane, "sh", "-c", words])
+    };
+    let before = certificates();
     of_two_at_once_one_wins(scene, &format!("stop cluster {CLUSTER}"));
     assert_eq!(scene.cluster(CLUSTER)["state"], "stopped");
     let states = scene.states(CLUSTER);
@@ -158,6 +164,7 @@ fn a_cluster_stops_and_starts(scene: &Scene, kubectl: &Kubectl) {
     of_two_at_once_one_wins(scene, &format!("start cluster {CLUSTER}"));
     assert_eq!(scene.cluster(CLUSTER), cluster);
     assert_eq!(scene.rows("nodes", CLUSTER), nodes, "all is as it was");
+    assert!(certificates() == before, "they are as they were");
     assert_eq!(kubectl.addresses(), addresses);
     assert_eq!(sorted(&kubectl.await_ready(2)), addresses.into_keys().collect::<Vec<_>>());
 }
