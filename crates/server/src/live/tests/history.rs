@@ -1,7 +1,7 @@
-//! A list and what is told after it are one history, whoever changes something meanwhile: here several threads do, and
-//! list.
+//! Lists and what is told are one history, whoever changes something while others list: each list is what had been told
+//! until then, and with all that is told after it what there is at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,16 +12,15 @@ use serde_json::Value;
 
 use super::{pod, user, with_cluster};
 use crate::execute::fixture::{Cloud, USER};
-use crate::live::Live;
 use crate::mirror::Feed;
 
-const CHANGES: u64 = 2000;
-const PODS: u64 = 30;
+const CHANGES: u64 = 500;
+const PODS: u64 = 100;
 /// Who list at once, and how often each of them does.
 const LISTERS: u64 = 4;
-const LISTS: usize = 12;
+const LISTS: usize = 8;
 
-/// Numbers that look like chance (SplitMix64).
+/// Numbers that look like chance (`SplitMix64`).
 struct Chance(u64);
 
 impl Chance {
@@ -37,8 +36,11 @@ impl Chance {
 struct Follower {
     key: &'static str,
     feed: Feed,
-    sequence: u64,
+    /// When they were listed, in the history of all, and which they were.
+    listed: (u64, BTreeMap<String, Value>),
+    /// Which they are, as far as what was told is taken.
     rows: BTreeMap<String, Value>,
+    told: VecDeque<Value>,
 }
 
 impl Follower {
@@ -46,44 +48,45 @@ impl Follower {
         let feed = cloud.services.live.mirrors().feed(&user());
         let listed = cloud.succeed(&format!("get {key}")).await;
         let sequence = listed.messages[0].envelope.sequence.unwrap();
-        let mut follower = Self { key, feed, sequence, rows: BTreeMap::new() };
+        let (rows, told) = (BTreeMap::new(), VecDeque::new());
+        let mut follower = Self { key, feed, listed: (sequence, BTreeMap::new()), rows, told };
         for message in listed.messages {
             assert_eq!(message.envelope.sequence, Some(sequence), "all of a list is of one moment");
             follower.put(&serde_json::to_value(message).unwrap());
         }
+        follower.listed.1 = follower.rows.clone();
         follower
     }
 
-    /// Takes what was told meanwhile.
-    fn catch_up(&mut self, live: &Live) {
+    /// Hears what was told meanwhile, but for what was told before its list.
+    fn hear(&mut self) {
         while let Some(told) = self.feed.next().now_or_never() {
-            match told {
-                Ok(text) => self.hear(&serde_json::from_str(&text).unwrap()),
-                Err(_) => live.resume(&self.feed, &user()),
+            let message: Value = serde_json::from_str(&told.expect("it keeps up")).unwrap();
+            let is_later = message["sequence"].as_u64().is_some_and(|sequence| sequence > self.listed.0);
+            if is_later && message["change"].is_string() && message[self.key].is_array() {
+                self.told.push_back(message);
             }
         }
     }
 
-    fn hear(&mut self, message: &Value) {
-        let (Some(change), Some(sequence)) = (message["change"].as_str(), message["sequence"].as_u64()) else { return };
-        if change == "snapshot" && message[self.key].is_array() {
-            self.rows.clear();
-            self.sequence = sequence - 1;
-        }
-        // What was changed before is in the list.
-        if sequence <= self.sequence {
-            return;
-        }
-        if change == "delete" {
-            message[self.key].as_array().into_iter().flatten().for_each(|row| drop(self.rows.remove(&id(row))));
-        } else {
-            self.put(message);
+    /// Takes what it heard, up to this point of the history.
+    fn take(&mut self, until: u64) {
+        while let Some(message) = self.told.pop_front_if(|message| message["sequence"].as_u64().unwrap() <= until) {
+            match message["change"].as_str().unwrap() {
+                "put" => self.put(&message),
+                "delete" => rows(&message, self.key).for_each(|row| drop(self.rows.remove(&id(row)))),
+                change => panic!("{change}"),
+            }
         }
     }
 
     fn put(&mut self, message: &Value) {
-        self.rows.extend(message[self.key].as_array().into_iter().flatten().map(|row| (id(row), row.clone())));
+        self.rows.extend(rows(message, self.key).map(|row| (id(row), row.clone())));
     }
+}
+
+fn rows<'a>(message: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    message[key].as_array().into_iter().flatten()
 }
 
 fn id(row: &Value) -> String {
@@ -93,7 +96,8 @@ fn id(row: &Value) -> String {
 /// Changes pods and a node, and returns how all of them are at the end.
 async fn change(cloud: Arc<Cloud>, [control_plane, worker]: [String; 2]) -> (BTreeMap<String, String>, State) {
     let mut chance = Chance(0);
-    let (mut pods, mut state) = (BTreeMap::new(), State::Ready);
+    let mut pods = BTreeMap::from([("first".to_owned(), "Running".to_owned())]);
+    let mut state = State::Ready;
     for _ in 0..CHANGES {
         let uid = chance.below(PODS).to_string();
         match chance.below(10) {
@@ -132,9 +136,7 @@ async fn list(cloud: Arc<Cloud>, changed: Arc<AtomicBool>, mut chance: Chance) -
         }
         let key = if chance.below(3) == 0 { "nodes" } else { "pods" };
         followers.push(Follower::start(&cloud, key).await);
-        for follower in followers.iter_mut().filter(|_| chance.below(2) == 0) {
-            follower.catch_up(&cloud.services.live);
-        }
+        followers.iter_mut().for_each(Follower::hear);
     }
     followers
 }
@@ -143,6 +145,14 @@ async fn list(cloud: Arc<Cloud>, changed: Arc<AtomicBool>, mut chance: Chance) -
 async fn a_list_and_all_that_is_told_after_it_are_what_there_is_at_the_end() {
     let (cloud, names, _) = with_cluster().await;
     let cloud = Arc::new(cloud);
+    cloud.kubernetes.put_pod(pod("first", &names[0], "Running"));
+    cloud
+        .services
+        .live
+        .wait("a pod", Duration::from_mins(1), || cloud.services.live.glance(USER).pods().pop())
+        .await
+        .unwrap();
+    let mut witnesses = [Follower::start(&cloud, "pods").await, Follower::start(&cloud, "nodes").await];
     let changed = Arc::<AtomicBool>::default();
     let listing = (1..=LISTERS).map(|seed| tokio::spawn(list(cloud.clone(), changed.clone(), Chance(seed))));
     let listing: Vec<_> = listing.collect();
@@ -156,16 +166,24 @@ async fn a_list_and_all_that_is_told_after_it_are_what_there_is_at_the_end() {
     };
     live.wait("the last change to be known", Duration::from_mins(1), is_known).await.unwrap();
 
-    let end = [Follower::start(&cloud, "pods").await, Follower::start(&cloud, "nodes").await];
-    let mut count = 0;
+    let mut followers = Vec::new();
     for listing in listing {
-        for mut follower in listing.await.unwrap() {
-            follower.catch_up(live);
-            let end = end.iter().find(|end| end.key == follower.key).unwrap();
-            assert_eq!(follower.rows, end.rows);
-            assert!(follower.sequence < end.sequence);
-            count += 1;
+        followers.extend(listing.await.unwrap());
+    }
+    assert!(followers.len() as u64 > LISTERS);
+    followers.extend([Follower::start(&cloud, "pods").await, Follower::start(&cloud, "nodes").await]);
+    followers.sort_by_key(|follower| follower.listed.0);
+    for witness in &mut witnesses {
+        witness.hear();
+        let key = witness.key;
+        for follower in followers.iter().filter(|follower| follower.key == key) {
+            witness.take(follower.listed.0);
+            assert_eq!(witness.rows, follower.listed.1, "what had been told until then");
+        }
+        for follower in followers.iter_mut().filter(|follower| follower.key == key) {
+            follower.hear();
+            follower.take(u64::MAX);
+            assert_eq!(follower.rows, witness.rows, "what there is at the end");
         }
     }
-    assert!(count > LISTERS, "{count} lists");
 }
