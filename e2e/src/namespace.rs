@@ -116,6 +116,12 @@ impl PrivateDocker {
         daemon.wait().expect("the daemon is our child");
     }
 
+    /// Ends the daemon the way a service manager does: its containers end first, while it still answers.
+    pub fn stop_daemon(&mut self) {
+        let mut daemon = self.powered_mut().daemon.take().expect("the daemon runs");
+        crate::server::terminate(&mut daemon);
+    }
+
     /// Starts the daemon, and containerd where that does not run.
     pub fn start_daemon(&mut self) {
         if self.powered().containerd.is_none() {

@@ -22,8 +22,10 @@ pub const LOGIN: &str = "alex";
 /// With letters that are special in addresses, in JSON and in base64.
 pub const TOKEN: &str = "~?>&%+/\"\\ token";
 
-/// As the registry and the server of tokens call each other.
-const SERVICE: &str = "qbo-e2e";
+/// Of a registry alone.
+const OWN: Counter = Counter { path: "/token", service: "qbo-e2e" };
+/// As GitLab has it, on a host other than its registry's.
+const GITLAB: Counter = Counter { path: "/jwt/auth", service: "container_registry" };
 /// For the registry to listen, and for each of its answers.
 const STARTING: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(10);
@@ -35,13 +37,22 @@ const TOKEN_LIFETIME: u64 = 60;
 pub struct Registry {
     process: Child,
     port: u16,
-    /// Where its tokens are given; none where it asks for none.
-    tokens: Option<u16>,
+    /// Where its tokens are given, on which port; none where it asks for none.
+    tokens: Option<(Counter, u16)>,
     _directory: TempDir,
+}
+
+/// Where tokens are given.
+#[derive(Debug, Clone, Copy)]
+struct Counter {
+    path: &'static str,
+    /// As the registry and the server of tokens call each other.
+    service: &'static str,
 }
 
 /// What signs tokens.
 struct Signer {
+    counter: Counter,
     key: KeyPair,
     /// The certificate of the key, as the header of a token has it.
     certificate: String,
@@ -57,15 +68,24 @@ struct Answer {
 impl Registry {
     /// Starts one, and waits until it listens.
     pub fn start() -> Self {
+        Self::guarded(OWN)
+    }
+
+    /// The same with its tokens where GitLab has them, see [`Self::tokens_host`].
+    pub fn start_as_gitlab() -> Self {
+        Self::guarded(GITLAB)
+    }
+
+    fn guarded(counter: Counter) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (tokens, bundle) = Self::tokens(&directory);
+        let (port, bundle) = Self::tokens(&directory, counter);
         let authentication = json!({"token": {
-            "realm": format!("http://127.0.0.1:{tokens}/token"),
-            "service": SERVICE,
-            "issuer": SERVICE,
+            "realm": format!("http://127.0.0.1:{port}{}", counter.path),
+            "service": counter.service,
+            "issuer": counter.service,
             "rootcertbundle": bundle,
         }});
-        Self::serve(directory, Some(tokens), &json!({"auth": authentication}))
+        Self::serve(directory, Some((counter, port)), &json!({"auth": authentication}))
     }
 
     /// Starts one that lets everybody in.
@@ -74,15 +94,15 @@ impl Registry {
     }
 
     /// Starts a server of tokens; returns its port, and what they are checked by.
-    fn tokens(directory: &TempDir) -> (u16, std::path::PathBuf) {
+    fn tokens(directory: &TempDir, counter: Counter) -> (u16, std::path::PathBuf) {
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key is made");
         let certificate = CertificateParams::default().self_signed(&key).expect("a certificate is made");
         let bundle = directory.path().join("tokens.pem");
         std::fs::write(&bundle, certificate.pem()).expect("a certificate is written");
-        (serve_tokens(Signer { key, certificate: STANDARD.encode(certificate.der()) }), bundle)
+        (serve_tokens(Signer { counter, key, certificate: STANDARD.encode(certificate.der()) }), bundle)
     }
 
-    fn serve(directory: TempDir, tokens: Option<u16>, more: &Value) -> Self {
+    fn serve(directory: TempDir, tokens: Option<(Counter, u16)>, more: &Value) -> Self {
         let mut configuration = json!({
             "version": "0.1",
             "log": {"level": "info", "accesslog": {"disabled": true}},
@@ -117,6 +137,12 @@ impl Registry {
     /// Its host as images have it before their names.
     pub fn host(&self) -> String {
         format!("localhost:{}", self.port)
+    }
+
+    /// The host of its tokens.
+    pub fn tokens_host(&self) -> String {
+        let (_, port) = self.tokens.expect("it asks for tokens");
+        format!("127.0.0.1:{port}")
     }
 
     /// Puts an image of one file into it.
@@ -168,8 +194,8 @@ impl Registry {
     }
 
     fn authorization(&self, repository: &str) -> String {
-        let Some(tokens) = self.tokens else { return String::new() };
-        let path = format!("/token?service={SERVICE}&scope=repository:{repository}:pull,push");
+        let Some((Counter { path, service }, tokens)) = self.tokens else { return String::new() };
+        let path = format!("{path}?service={service}&scope=repository:{repository}:pull,push");
         let basic = format!("Basic {}", STANDARD.encode(format!("{LOGIN}:{TOKEN}")));
         let granted = request(tokens, "GET", &path, &basic, "", &[]);
         let granted: Value = serde_json::from_str(&granted.body).expect("a token is JSON");
@@ -191,7 +217,7 @@ impl Signer {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970").as_secs();
         let header = json!({"typ": "JWT", "alg": "RS256", "x5c": [self.certificate]});
         let claims = json!({
-            "iss": SERVICE, "sub": LOGIN, "aud": SERVICE, "jti": now.to_string(),
+            "iss": self.counter.service, "sub": LOGIN, "aud": self.counter.service, "jti": now.to_string(),
             // Clocks are the same; seconds may have been cut.
             "iat": now, "nbf": now - 1, "exp": now + TOKEN_LIFETIME,
             "access": access,
@@ -223,7 +249,10 @@ fn grant(signer: &Signer, stream: TcpStream) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let (line, headers) = read_head(&mut reader)?;
     let expected = format!("Basic {}", STANDARD.encode(format!("{LOGIN}:{TOKEN}")));
-    let query = line.split_whitespace().nth(1).and_then(|target| target.split_once('?')).map_or("", |(_, query)| query);
+    let target = line.split_whitespace().nth(1).unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let is_for_us = path == signer.counter.path
+        && query.split('&').any(|pair| pair.strip_prefix("service=") == Some(signer.counter.service));
     let scopes = query.split('&').filter_map(|pair| pair.strip_prefix("scope=")).map(decode);
     let access = scopes.filter_map(|scope| {
         let (kind, rest) = scope.split_once(':')?;
@@ -233,6 +262,7 @@ fn grant(signer: &Signer, stream: TcpStream) -> std::io::Result<()> {
     let (status, body) = match headers.get("authorization") {
         // A client may try OAuth 2 first.
         _ if !line.starts_with("GET ") => ("405 Method Not Allowed", json!({})),
+        _ if !is_for_us => ("404 Not Found", json!({})),
         None => ("200 OK", json!({"token": signer.token(&[])})),
         Some(shown) if *shown == expected => {
             ("200 OK", json!({"token": signer.token(&access.collect::<Vec<_>>()), "expires_in": TOKEN_LIFETIME}))

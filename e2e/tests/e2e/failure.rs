@@ -62,7 +62,7 @@ fn a_full_disk_a_dying_docker_and_a_loss_of_power_leave_nothing_and_clusters_com
 /// several control planes too, and so they do with the whole machine.
 fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     let cluster = "qbo-e2e-back";
-    scene.server().done(&add(&format!("{cluster} -n 3 --control-planes 3 -p 127.0.0.1:{PORT}:6443")));
+    scene.server().done(&add(&format!("{cluster} -n 4 --control-planes 3 -p 127.0.0.1:{PORT}:6443")));
     leads_in(scene, docker, cluster, &["create", "configmap", "kept"]);
     let nodes = scene.rows("nodes", cluster);
     let container = nodes[0]["id"].as_str().expect("a text");
@@ -79,6 +79,12 @@ fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     assert_ne!(started(docker), before, "its containers began anew");
     assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
     leads_in(scene, docker, cluster, &["get", "configmap", "kept"]);
+
+    docker.stop_daemon();
+    scene.await_states(DYING, cluster, "unknown");
+    docker.start_daemon();
+    scene.await_states(COMING_BACK, cluster, "ready");
+    assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
 
     scene.lose_power(docker);
     scene.await_states(COMING_BACK, cluster, "ready");
@@ -115,11 +121,16 @@ fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker
     scene.server().done(&add(&format!("{cluster} -n 1")));
     let before = scene.rows("nodes", cluster);
     let add_node = format!("add node {cluster}");
+    let is_as_before = || {
+        wait::until_ok("the node that did not join to go", COMING_BACK, || match scene.rows("nodes", cluster) {
+            nodes if nodes == before => Ok(()),
+            nodes => Err(format!("{nodes:?}")),
+        });
+    };
     docker_dies(scene, docker, &add_node, ("container", "done"));
-    wait::until_ok("the node that did not join to go", COMING_BACK, || match scene.rows("nodes", cluster) {
-        nodes if nodes == before => Ok(()),
-        nodes => Err(format!("{nodes:?}")),
-    });
+    is_as_before();
+    docker_stops_while_a_node_joins(scene, docker, &add_node);
+    is_as_before();
     scene.server().done(&add_node);
     let names: Vec<String> = scene.states(cluster).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), 2);
@@ -164,6 +175,24 @@ fn docker_dies(scene: &Scene, docker: &mut PrivateDocker, line: &str, (step, sta
     running.await_step(step, state);
     docker.kill();
     running.end().assert_failed(2, 503, "Docker does not answer");
+    docker.start_daemon();
+}
+
+/// Docker is stopped while a node joins, as for an update of it, and is there again. Containers end before Docker does, so
+/// that its user is told of whichever is seen first.
+fn docker_stops_while_a_node_joins(scene: &Scene, docker: &mut PrivateDocker, line: &str) {
+    let mut running = Running::start(scene.server().qbo(line));
+    running.await_step("container", "done");
+    docker.stop_daemon();
+    let ended = running.end();
+    let (code, said) = (&ended.last()["code"], &ended.last()["output"][0]);
+    let problem = said["problem"].as_str().unwrap_or_default();
+    let is_told = match code.as_u64() {
+        Some(502) => problem.contains("ended while it joined"),
+        Some(503) => problem.contains("Docker does not answer"),
+        _ => false,
+    };
+    assert!(ended.exit == 2 && is_told && said["cure"] != "", "{ended}");
     docker.start_daemon();
 }
 

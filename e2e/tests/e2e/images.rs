@@ -43,6 +43,9 @@ fn images_of_this_host_run_in_a_cluster_and_its_logs_and_kubeconfig_come_out() {
     let registry = Registry::open();
     registry.push_program("app", "1", "probe", &program);
 
+    let from_registry = format!("{}/app:1", registry.host());
+    let add_registry = format!("add registry {}", registry.host());
+    scene.server().done(&add_registry);
     scene.server().done(&add(&format!("{CLUSTER} -n 2")));
     let nodes: Vec<String> = scene.states(CLUSTER).into_iter().map(|(name, _)| name).collect();
     let kubectl = scene.kubectl(CLUSTER);
@@ -52,8 +55,11 @@ fn images_of_this_host_run_in_a_cluster_and_its_logs_and_kubeconfig_come_out() {
     }
     what_cannot_be_loaded_is_refused(&scene, &nodes[1]);
 
-    let from_registry = format!("{}/app:1", registry.host());
-    scene.server().done(&format!("add registry {}", registry.host()));
+    // From a cluster's first minute, and where the cluster is older. What is loaded runs before: once the kubelet has pulled
+    // an image, it takes the same one by another name only where it pulled that too.
+    run(&kubectl, "pulled-first", &from_registry, "Always", &nodes[0]);
+    scene.server().done(&format!("delete registry {}", registry.host()));
+    scene.server().done(&add_registry);
     run(&kubectl, "pulled", &from_registry, "Always", &nodes[1]);
     let hosting = kubectl.get(&["configmap", "local-registry-hosting", "--namespace=kube-public"]);
     assert!(hosting["data"]["localRegistryHosting.v1"].as_str().is_some_and(|text| text.contains(&registry.host())));

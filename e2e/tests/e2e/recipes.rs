@@ -1,6 +1,10 @@
 //! Recipes and the command table of the public documentation, which scripts out there are made of: each does in a shell what
 //! it says, word by word but for the names of nodes. They name their clusters as the documentation does, so that Docker must have no other
 //! networks of these names.
+//!
+//! Not run are those of what is not there yet: `get ipvs` (load balancing), `get user -l` and `get user -c` (identity).
+
+use std::collections::BTreeSet;
 
 use qbo_e2e::docker::Docker;
 use serde_json::{Deserializer, Value};
@@ -35,19 +39,47 @@ fn recipes_of_the_documentation_work_as_they_stand() {
     assert_eq!(scene.rows("nodes", "test").len(), 5);
     shell.run("qbo add node test -n 2 | jq");
     assert_eq!(scene.states("test").iter().filter(|(_, state)| state == "ready").count(), 7);
-    scene.server().done("delete cluster test");
-
-    shell.run("qbo add cluster dev prod | jq");
-    let clusters = scene.server().done("get cluster -A");
-    let clusters: Vec<&Value> = clusters.rows("clusters").into_iter().map(|row| &row["name"]).collect();
-    assert_eq!(clusters, ["dev", "prod"]);
-    for (row, state) in [("qbo stop cluster -A", "stopped"), ("qbo start cluster -A", "ready")] {
-        shell.run(row);
-        assert_eq!(["dev", "prod"].map(|cluster| scene.cluster(cluster)["state"].clone()), [state; 2], "{row}");
-    }
     shell.run("qbo delete cluster -A");
     scene.assert_clean();
+
+    shell.run("qbo add cluster dev prod | jq");
+    of_two_clusters(&shell);
+    scene.assert_clean();
     scene.end();
+}
+
+/// Every row that names several clusters, or all, and one by the first part of its id.
+fn of_two_clusters(shell: &Shell<'_>) {
+    let scene = shell.0;
+    let of = |row: &str, key: &str| {
+        let rows = shell.objects(&format!("{row} | jq .{key}[]?"));
+        let name = |row: &Value| row["cluster"].as_str().or(row["name"].as_str()).expect("a text").to_owned();
+        rows.iter().map(name).collect::<BTreeSet<_>>()
+    };
+    for (row, key) in [
+        ("qbo get cluster -A", "clusters"),
+        ("qbo get cluster dev prod", "clusters"),
+        ("qbo get nodes dev prod", "nodes"),
+        ("qbo get pods dev prod", "pods"),
+        ("qbo get svc dev prod", "services"),
+        ("qbo get net dev prod", "networks"),
+    ] {
+        assert_eq!(of(row, key), ["dev", "prod"].map(str::to_owned).into(), "{row}");
+    }
+    let states = || ["dev", "prod"].map(|cluster| scene.cluster(cluster)["state"].clone());
+    let id = scene.cluster("dev")["id"].as_str().expect("a text")[..8].to_owned();
+    for (row, expected) in [
+        ("qbo stop cluster -A", ["stopped", "stopped"]),
+        ("qbo start cluster -A", ["ready", "ready"]),
+        ("qbo stop cluster 43706dd0", ["stopped", "ready"]),
+        ("qbo start cluster 43706dd0", ["ready", "ready"]),
+        ("qbo stop cluster dev prod", ["stopped", "stopped"]),
+        ("qbo start clusters dev prod", ["ready", "ready"]),
+    ] {
+        shell.run(row.replace("43706dd0", &id));
+        assert_eq!(states(), expected, "{row}");
+    }
+    shell.run("qbo delete cluster dev prod");
 }
 
 /// Every row that lists something, and every other name of what is listed.
@@ -143,6 +175,9 @@ fn of_nodes(shell: &Shell<'_>) {
     assert_eq!(names(), all[..5]);
 }
 
+/// Before a recipe, in which it stands as it is: keeps what the CLI prints besides.
+const KEEP: &str = r#"qbo() { command qbo "$@" | tee "$HOME/messages"; }"#;
+
 /// A shell in which recipes run.
 struct Shell<'a>(&'a Scene);
 
@@ -161,16 +196,35 @@ impl Shell<'_> {
         objects(&self.run(recipe))
     }
 
-    /// The same, however it ends.
+    /// The same, however its other programs end.
     fn lenient_objects(&self, recipe: &str) -> Vec<Value> {
         objects(&self.attempt(recipe).1)
     }
 
+    #[track_caller]
     fn attempt(&self, recipe: &str) -> (Option<i32>, String, String) {
-        let output = self.0.server().shell(recipe).output().expect("bash starts");
+        let output = self.0.server().shell(&format!("{KEEP}\n{recipe}")).output().expect("bash starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        (output.status.code(), text(&output.stdout), text(&output.stderr))
+        let (printed, said) = (text(&output.stdout), text(&output.stderr));
+        let messages = std::fs::read_to_string(self.0.server().home().join("messages")).expect("messages are kept");
+        assert_done(&messages, &format!("{recipe}\n{printed}\n{said}"));
+        (output.status.code(), printed, said)
     }
+}
+
+/// The messages are those of one command, in the order that scripts may rely on: accepted, on its way, done.
+#[track_caller]
+fn assert_done(messages: &str, recipe: &str) {
+    let mut messages = objects(messages);
+    // The CLI says its own version before it asks the server.
+    messages.retain(|message| message["version"][0]["qbo_cli"].is_null());
+    let [accepted, between @ .., done] = messages.as_slice() else { panic!("{recipe}: {messages:?}") };
+    assert!(accepted["code"] == 202 && accepted["input"].is_array(), "{recipe}: {accepted}");
+    assert!(between.iter().all(|message| message["code"] == 201), "{recipe}: {between:?}");
+    assert_eq!(done["code"], 200, "{recipe}: {done}");
+    let end = ["command", "subcommand", "apicommand"].map(|key| &done[key]);
+    assert_eq!(end, ["CMD_DONE", "SUBCMD_DONE", "APICMD_DONE"], "{recipe}");
+    assert!(messages.iter().all(|message| message["command_id"] == done["command_id"]), "{recipe}: {messages:?}");
 }
 
 fn objects(text: &str) -> Vec<Value> {

@@ -8,11 +8,12 @@ use serde_json::json;
 
 use crate::scene::Scene;
 
-/// A server of which `api.json` names the registry.
-fn scene(registry: &Registry, token: &str) -> Scene {
+/// A server of which `api.json` names the registry, of this type and with its tokens at this host.
+fn scene(registry: &Registry, (kind, auth): (&str, &str), token: &str) -> Scene {
     let configuration = json!({
-        "registry_type": "oci",
+        "registry_type": kind,
         "registry_hostname": registry.host(),
+        "registry_auth": auth,
         "registry_user": LOGIN,
         "registry_token": token,
     });
@@ -22,9 +23,19 @@ fn scene(registry: &Registry, token: &str) -> Scene {
 #[test]
 fn images_of_a_private_registry_are_listed_and_pulled() {
     let registry = Registry::start();
+    are_listed_and_pulled(&registry, ("oci", &registry.host()));
+}
+
+#[test]
+fn images_of_a_private_registry_of_gitlab_are_listed_and_pulled() {
+    let registry = Registry::start_as_gitlab();
+    are_listed_and_pulled(&registry, ("gitlab", &registry.tokens_host()));
+}
+
+fn are_listed_and_pulled(registry: &Registry, kind: (&str, &str)) {
     registry.push("alex/node", "v1.37.1", "kind/version", "v1.37.1");
     registry.push("alex/node", "empty", "hello", "there is no Kubernetes here");
-    let scene = scene(&registry, TOKEN);
+    let scene = scene(registry, kind, TOKEN);
     let name = |tag: &str| format!("{}/alex/node:{tag}", registry.host());
 
     let listed = scene.server().done("get images -A");
@@ -54,7 +65,7 @@ fn images_of_a_private_registry_are_listed_and_pulled() {
 fn a_private_registry_gives_nothing_to_a_wrong_login() {
     let registry = Registry::start();
     registry.push("alex/node", "v1.37.1", "kind/version", "v1.37.1");
-    let scene = scene(&registry, "wrong");
+    let scene = scene(&registry, ("oci", &registry.host()), "wrong");
     let image = format!("{}/alex/node:v1.37.1", registry.host());
     let refused = scene.server().run(&format!("add image {image}"));
     refused.assert_failed(2, 502, &format!("image '{image}' cannot be pulled"));

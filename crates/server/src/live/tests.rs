@@ -11,6 +11,8 @@ use crate::driver::kubernetes::PodStatus;
 use crate::execute::fixture::{Cloud, USER};
 use crate::mirror::Feed;
 
+mod history;
+
 fn user() -> User {
     User { email: USER.into() }
 }

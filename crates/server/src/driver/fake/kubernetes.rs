@@ -101,6 +101,13 @@ impl FakeKubernetes {
         self.shared.tell(Observation::Pod(Seen::Put(pod)));
     }
 
+    /// A pod is gone, if it was there.
+    pub(crate) fn drop_pod(&self, uid: &str) {
+        let mut pods = self.shared.pods.lock().unwrap();
+        pods.retain(|known| known.uid != uid);
+        self.shared.tell(Observation::Pod(Seen::Gone(uid.into())));
+    }
+
     /// How often something was asked for, beyond a sign of life.
     pub(crate) fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::Relaxed)
