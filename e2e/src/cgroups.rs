@@ -34,8 +34,13 @@ fn find(below: &Path, containers: &[&str], groups: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files in a group are the kernel's: they go with it, and only so.
+/// The files in a group are the kernel's: they go with it, and only so. What was frozen in it is killed once it is thawed.
 fn remove_tree(group: &Path) {
+    let frozen = group.join("freezer.state");
+    if frozen.exists() {
+        // Whoever finds it still there tries again.
+        let _ = std::fs::write(frozen, "THAWED");
+    }
     for inner in directories(group) {
         remove_tree(&inner);
     }

@@ -40,6 +40,7 @@ fn nodes_and_clusters_come_stop_start_and_go() {
     workload.claim_keeps_data();
     a_cluster_stops_and_starts(&scene, &kubectl);
     workload.claim_still_keeps_data("reader-started");
+    a_node_that_cannot_end_is_started_anew(&scene, &nodes[0]);
     what_is_frozen_in_a_node(&scene, &nodes[0]);
     of_two_at_once_one_wins(&scene, &format!("delete cluster {CLUSTER}"));
     scene.assert_clean();
@@ -54,6 +55,20 @@ fn a_node_that_is_killed_while_it_joins_is_not_waited_for(scene: &Scene) {
     scene.docker.run(&["kill", message["output"][0]["node"].as_str().expect("a step tells its node")]);
     joining.end().assert_failed(2, 502, "ended while it joined");
     assert_eq!(scene.states(CLUSTER), before);
+}
+
+/// Docker takes one for running that was killed and cannot end; a start brings it back.
+fn a_node_that_cannot_end_is_started_anew(scene: &Scene, node: &str) {
+    what_is_frozen_in_a_node(scene, node);
+    let process = scene.docker.run(&["inspect", "--format", "{{.State.Pid}}", node]);
+    let killed = std::process::Command::new("kill").args(["-KILL", &process]).status();
+    assert!(killed.is_ok_and(|status| status.success()), "{node} runs");
+    qbo_e2e::wait::until("the node to be missed", Duration::from_secs(30), || {
+        (scene.states(CLUSTER)[0].1 != "ready").then_some(())
+    });
+    scene.server().done(&format!("start node {node}"));
+    assert_ne!(scene.docker.run(&["inspect", "--format", "{{.State.Pid}}", node]), process);
+    scene.await_states(Duration::from_secs(10), CLUSTER, "ready");
 }
 
 /// As a runc leaves it that is killed in the middle of its work: with version 1 of cgroups no signal ends it.

@@ -23,7 +23,7 @@ use bollard::models::{
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
     ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
-    StopContainerOptionsBuilder, TagImageOptionsBuilder, UploadToContainerOptionsBuilder,
+    StopContainerOptionsBuilder, TagImageOptionsBuilder, UploadToContainerOptionsBuilder, WaitContainerOptions,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use http::HeaderValue;
@@ -295,6 +295,12 @@ impl Engine for DockerEngine {
 
     async fn resume_container(&self, container: &str) -> Result<(), EngineError> {
         self.set_restart_policy(container, body::COMES_BACK).await?;
+        if freezer::thawed(container).await {
+            // One that was killed, and that Docker takes for one that runs; or it lives, and is not waited for.
+            let docker = self.docker().await?;
+            let mut ended = docker.wait_container(container, None::<WaitContainerOptions>);
+            let _ = tokio::time::timeout(freezer::PATIENCE, ended.next()).await;
+        }
         self.start_container(container).await
     }
 

@@ -131,7 +131,12 @@ async fn turn_one(
     let Target { cluster, nodes, companions, claim } = target;
     let containers = nodes.iter().map(|node| &node.container).chain(&companions);
     let others: Vec<&Container> = containers.filter(|container| container.running == (power == Power::Off)).collect();
-    let mut outcome = switch(services, &cluster, &others, power, reporter, Some(running)).await;
+    // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
+    let is_ready = |name: &str| services.live.node_state(cluster.identity.id, name) == Some(State::Ready);
+    let running_nodes = nodes.iter().map(|node| &node.container).filter(|container| container.running);
+    let stuck = running_nodes.filter(|container| power == Power::On && !is_ready(&container.name));
+    let turned: Vec<&Container> = others.iter().copied().chain(stuck).collect();
+    let mut outcome = switch(services, &cluster, &turned, power, reporter, Some(running)).await;
     if outcome.is_ok() && power == Power::On {
         outcome = await_ready(services, &cluster, &nodes, reporter, running).await;
         remind(services, &cluster).await;

@@ -13,7 +13,7 @@ const STATE: &str = "freezer.state";
 const THAWED: &str = "THAWED";
 
 /// How long the end of a container that was killed usually takes at most.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Waits for a call to the engine that ends a container, after at most this long by force; what is frozen in it is thawed meanwhile.
 pub(super) async fn thawing<T>(container: &str, grace: Duration, ending: impl Future<Output = T>) -> T {
@@ -25,12 +25,18 @@ pub(super) async fn thawing<T>(container: &str, grace: Duration, ending: impl Fu
             return ended;
         }
         wait = PATIENCE;
-        let owned = container.to_owned();
-        let thawed = tokio::task::spawn_blocking(move || thaw(Path::new(ROOT), &owned)).await;
-        if let Ok(count @ 1..) = thawed {
-            tracing::info!(container, count, "thawed what kept a container from its end");
-        }
+        thawed(container).await;
     }
+}
+
+/// Thaws what is frozen in a container; tells whether anything was.
+pub(super) async fn thawed(container: &str) -> bool {
+    let owned = container.to_owned();
+    let count = tokio::task::spawn_blocking(move || thaw(Path::new(ROOT), &owned)).await.unwrap_or_default();
+    if count > 0 {
+        tracing::info!(container, count, "thawed what kept a container from its end");
+    }
+    count > 0
 }
 
 /// Thaws all groups of a container, and tells how many of them were frozen.
