@@ -1,9 +1,8 @@
 //! Following: which of the changes that are told in a mirror a watch is about.
 
-use qbo_api::command::{Command, GetClients, GetCluster, GetImages, Selection};
+use qbo_api::command::{Command, Selection};
 use qbo_api::message::{Change, Message, Payload};
-use qbo_api::model::{Client, Image, Named};
-use qbo_api::name::ObjectReference;
+use qbo_api::name::{ClientReference, ImageSelector, ObjectReference};
 use uuid::Uuid;
 
 /// The digits of an id that may stand for all of it.
@@ -17,34 +16,28 @@ pub(crate) fn rows(command: &Command, mirror: Uuid, message: &Message) -> Option
     let is_all = |selection: &Selection<ObjectReference>| is_mirror || *selection == Selection::All;
     let payload = match (command, &message.payload) {
         (Command::GetCluster(get), Payload::Clusters(rows)) if !is_mirror => {
-            Payload::Clusters(rows.iter().filter(|row| is_cluster(get, &row.name, &row.id)).cloned().collect())
+            Payload::Clusters(chosen(&get.selection, rows, |reference, row| reference.matches(&row.name, &row.id)))
         }
         (Command::GetNodes(get), Payload::Nodes(rows)) if !is_all(&get.selection) => {
-            Payload::Nodes(chosen(&get.selection, rows))
+            Payload::Nodes(chosen(&get.selection, rows, ObjectReference::matches))
         }
         (Command::GetPods(get), Payload::Pods(rows)) if !is_all(&get.selection) => {
-            Payload::Pods(chosen(&get.selection, rows))
+            Payload::Pods(chosen(&get.selection, rows, ObjectReference::matches))
         }
         (Command::GetServices(get), Payload::Services(rows)) if !is_all(&get.selection) => {
-            Payload::Services(chosen(&get.selection, rows))
+            Payload::Services(chosen(&get.selection, rows, ObjectReference::matches))
         }
         (Command::GetUsage(get), Payload::Usage(rows)) if !is_all(&get.selection) => {
-            Payload::Usage(chosen(&get.selection, rows))
+            Payload::Usage(chosen(&get.selection, rows, ObjectReference::matches))
         }
         (Command::GetNetworks(get), Payload::Networks(rows)) if !is_all(&get.selection) => {
-            Payload::Networks(chosen(&get.selection, rows))
+            Payload::Networks(chosen(&get.selection, rows, ObjectReference::matches))
         }
-        (Command::GetImages(GetImages { selection: Selection::Named(selectors), .. }), Payload::Images(rows))
-            if !is_mirror =>
-        {
-            let is_meant = |row: &&Image| selectors.iter().any(|selector| selector.matches(row));
-            Payload::Images(rows.iter().filter(is_meant).cloned().collect())
+        (Command::GetImages(get), Payload::Images(rows)) if !is_mirror => {
+            Payload::Images(chosen(&get.selection, rows, ImageSelector::matches))
         }
-        (Command::GetClients(GetClients { selection: Selection::Named(references), .. }), Payload::Clients(rows))
-            if !is_mirror =>
-        {
-            let is_meant = |row: &&Client| references.iter().any(|reference| reference.matches(row));
-            Payload::Clients(rows.iter().filter(is_meant).cloned().collect())
+        (Command::GetClients(get), Payload::Clients(rows)) if !is_mirror => {
+            Payload::Clients(chosen(&get.selection, rows, ClientReference::matches))
         }
         (Command::GetCluster(_), Payload::Clusters(_))
         | (Command::GetNodes(_), Payload::Nodes(_))
@@ -62,21 +55,15 @@ pub(crate) fn rows(command: &Command, mirror: Uuid, message: &Message) -> Option
     (replaces || !payload.is_empty()).then_some(payload)
 }
 
-fn is_cluster(get: &GetCluster, name: &str, id: &str) -> bool {
-    match &get.selection {
-        Selection::All => true,
-        Selection::Named(references) => references.iter().any(|reference| reference.matches(name, id)),
-    }
-}
-
-fn chosen<T: Named + Clone>(selection: &Selection<ObjectReference>, rows: &[T]) -> Vec<T> {
+fn chosen<R, T: Clone>(selection: &Selection<R>, rows: &[T], matches: impl Fn(&R, &T) -> bool) -> Vec<T> {
     let Selection::Named(references) = selection else { return rows.to_vec() };
-    rows.iter().filter(|row| references.iter().any(|reference| reference.matches(*row))).cloned().collect()
+    rows.iter().filter(|row| references.iter().any(|reference| matches(reference, row))).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use qbo_api::grammar::parse;
+    use qbo_api::model::Image;
     use serde_json::json;
 
     use super::*;

@@ -273,9 +273,12 @@ impl Live {
     }
 
     fn container_seen(&self, container: Container) {
-        self.lock().looked = Timestamp::now();
+        let mut inner = self.lock();
+        inner.looked = Timestamp::now();
         if let Some(identity) = Identity::of_labels(&container.labels) {
-            self.change(&identity, "docker GET /events", |cluster| cluster.container_seen(container));
+            self.change_locked(&mut inner, &identity, "docker GET /events", |cluster| {
+                cluster.container_seen(container)
+            });
         }
     }
 

@@ -47,6 +47,20 @@ impl<'a> Chosen<'a> {
     }
 }
 
+/// Keeps the rows that references name; where one names none, `absent` says so.
+pub(super) fn keep_named<R, T>(
+    rows: &mut Vec<T>,
+    references: &[R],
+    matches: impl Fn(&R, &T) -> bool,
+    absent: impl Fn(&R) -> Failure,
+) -> Result<(), Failure> {
+    if let Some(missing) = references.iter().find(|reference| !rows.iter().any(|row| matches(reference, row))) {
+        return Err(absent(missing));
+    }
+    rows.retain(|row| references.iter().any(|reference| matches(reference, row)));
+    Ok(())
+}
+
 /// Whether one of them is a mirror; whoever follows that follows all that is told there.
 pub(super) fn name_a_mirror<'a>(
     services: &Services,

@@ -5,7 +5,7 @@ use qbo_api::message::{Code, Payload};
 use qbo_api::name::ClientReference;
 
 use super::Services;
-use super::get::{name_a_mirror, tell};
+use super::get::{keep_named, name_a_mirror, tell};
 use crate::access::User;
 use crate::error::Failure;
 use crate::report::Reporter;
@@ -17,13 +17,10 @@ pub(super) fn run(services: &Services, user: &User, get: &GetClients, reporter: 
     if let Selection::Named(references) = &get.selection
         && !(get.watch && name_a_mirror(services, user, references.iter().map(ClientReference::as_str)))
     {
-        for reference in references {
-            if !clients.iter().any(|client| reference.matches(client)) {
-                let cure = "see who is connected: qbo get clients";
-                return Err(Failure::new(Code::NOT_FOUND, format!("nobody is connected as '{reference}'"), cure));
-            }
-        }
-        clients.retain(|client| references.iter().any(|reference| reference.matches(client)));
+        keep_named(&mut clients, references, ClientReference::matches, |reference| {
+            let cure = "see who is connected: qbo get clients";
+            Failure::new(Code::NOT_FOUND, format!("nobody is connected as '{reference}'"), cure)
+        })?;
     }
     tell(reporter, &view, Payload::Clients(clients));
     Ok(())

@@ -7,7 +7,7 @@ use qbo_api::message::{Code, Payload};
 use qbo_api::name::ImageSelector;
 
 use super::Services;
-use super::get::{name_a_mirror, tell};
+use super::get::{keep_named, name_a_mirror, tell};
 use crate::access::User;
 use crate::error::Failure;
 use crate::image::sort;
@@ -35,13 +35,10 @@ pub(super) async fn run(services: &Services, user: &User, get: &GetImages, repor
     if let Selection::Named(selectors) = &get.selection
         && !(get.watch && name_a_mirror(services, user, selectors.iter().map(ImageSelector::as_str)))
     {
-        for selector in selectors {
-            if !images.iter().any(|image| selector.matches(image)) {
-                let cure = "see which there are: qbo get images -A";
-                return Err(Failure::new(Code::NOT_FOUND, format!("there is no node image '{selector}'"), cure));
-            }
-        }
-        images.retain(|image| selectors.iter().any(|selector| selector.matches(image)));
+        keep_named(&mut images, selectors, ImageSelector::matches, |selector| {
+            let cure = "see which there are: qbo get images -A";
+            Failure::new(Code::NOT_FOUND, format!("there is no node image '{selector}'"), cure)
+        })?;
     }
     tell(reporter, &view, Payload::Images(images));
     Ok(())

@@ -91,32 +91,28 @@ pub(crate) async fn settle(services: &Services) -> Result<(), EngineError> {
 
 /// Looks at one container, so that whoever changed it finds it changed.
 pub(crate) async fn look_at(services: &Services, container: &str) -> Result<(), EngineError> {
-    look(services, EngineEvent::Container(container.into())).await
+    match services.observer.container(container).await? {
+        Some(container) => services.live.container_seen(container),
+        None => services.live.container_gone(container),
+    }
+    Ok(())
 }
 
 /// Something happened to an object: whatever it was, the object is as it is now.
 async fn look(services: &Services, event: EngineEvent) -> Result<(), EngineError> {
     let live = &services.live;
     match event {
-        EngineEvent::Container(id) => look_at_container(services, &id).await?,
+        EngineEvent::Container(id) => look_at(services, &id).await?,
         EngineEvent::ContainerRuns { id, runs, since } => {
             // To look takes the engine's time, milliseconds: what it said already is told before.
             live.container_runs(&id, runs, since);
-            look_at_container(services, &id).await?;
+            look_at(services, &id).await?;
         }
         EngineEvent::Network(id) => match services.observer.network(&id).await? {
             Some(network) => live.network_seen(network),
             None => live.network_gone(&id),
         },
         EngineEvent::Image => look_at_images(services).await?,
-    }
-    Ok(())
-}
-
-async fn look_at_container(services: &Services, id: &str) -> Result<(), EngineError> {
-    match services.observer.container(id).await? {
-        Some(container) => services.live.container_seen(container),
-        None => services.live.container_gone(id),
     }
     Ok(())
 }
