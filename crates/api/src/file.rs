@@ -5,8 +5,8 @@
 
 mod kind;
 mod own;
+mod patches;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,9 +14,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::command::{ControlPlaneCount, NodeCount};
+use crate::components::Components;
 use crate::image::ImageReference;
 use crate::name::{ClusterName, Domain, NameError};
-use crate::settings::Settings;
+use crate::settings::{NodeSettings, Settings};
 use crate::wanted::Member;
 
 /// The largest file, in bytes: a request has room for it.
@@ -45,10 +46,12 @@ pub struct ClusterFile {
     pub members: Vec<Member>,
     /// What else is asked of it.
     pub settings: Settings,
-    /// Versions of APIs that the API server serves or does not.
-    pub runtime_config: BTreeMap<String, String>,
-    /// Further names and addresses that the API server's certificate holds for.
-    pub api_server_names: Vec<String>,
+    /// What more is asked of its first control plane.
+    pub first: NodeSettings,
+    /// What more is asked of its other nodes.
+    pub rest: NodeSettings,
+    /// What is asked of its components.
+    pub components: Components,
 }
 
 /// A file that tells of no cluster, or of one that cannot be.

@@ -5,6 +5,7 @@
 //! answer travels back as a [`message::Message`].
 
 pub mod command;
+pub mod components;
 pub mod file;
 pub mod grammar;
 pub mod image;

@@ -63,6 +63,12 @@ pub struct NodeSettings {
     /// Its labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<Label>,
+    /// Whether it goes without the taints of its role.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untainted: bool,
+    /// Flags of its kubelet, by name without dashes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kubelet_flags: BTreeMap<String, String>,
 }
 
 /// Whether a feature of Kubernetes is on: `NAME=true`.
@@ -143,6 +149,8 @@ impl NodeSettings {
                 (key.to_owned(), effect)
             }),
             labels: join(&self.labels, &others.labels, |label| label.pair().0.to_owned()),
+            untainted: self.untainted || others.untainted,
+            kubelet_flags: others.kubelet_flags.clone().into_iter().chain(self.kubelet_flags.clone()).collect(),
         }
     }
 
@@ -159,10 +167,10 @@ fn join<T: Clone, K: PartialEq>(first: &[T], others: &[T], key: impl Fn(&T) -> K
     first.iter().chain(others.iter().filter(is_new)).cloned().collect()
 }
 
-/// As options of a command line.
+/// As options of a command line, which do not say all that files can.
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NodeSettings { mounts, cpus, memory, taints, labels } = &self.node;
+        let NodeSettings { mounts, cpus, memory, taints, labels, .. } = &self.node;
         options(formatter, "-p", &self.ports)?;
         options(formatter, "--mount", mounts)?;
         options(formatter, "--cpus", cpus)?;
@@ -203,7 +211,7 @@ macro_rules! text_in_files {
         }
     )*};
 }
-use text_in_files;
+pub(crate) use text_in_files;
 text_in_files!(FeatureGate);
 
 #[cfg(test)]

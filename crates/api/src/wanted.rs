@@ -1,8 +1,7 @@
 //! A cluster as it is wanted: what a command line and its file say, together and without contradiction.
 
-use std::collections::BTreeMap;
-
 use crate::command::{AddCluster, ControlPlaneCount, NodeCount};
+use crate::components::Components;
 use crate::file::ClusterFile;
 use crate::image::ImageReference;
 use crate::name::Domain;
@@ -23,10 +22,8 @@ pub struct Wanted {
     pub later: NodeSettings,
     /// What is asked of the whole.
     pub settings: Settings,
-    /// Versions of APIs that the API server serves or does not.
-    pub runtime_config: BTreeMap<String, String>,
-    /// Further names and addresses that the API server's certificate holds for.
-    pub api_server_names: Vec<String>,
+    /// What is asked of its components.
+    pub components: Components,
 }
 
 /// A node as it is wanted.
@@ -65,7 +62,12 @@ impl AddCluster {
         let file = self.contents.as_deref().unwrap_or(&nothing);
         let settings = self.settings.over(&file.settings);
         let later = settings.node.clone();
-        let members = self.members(file, &later)?;
+        let mut members = self.members(file, &later)?;
+        for (index, member) in members.iter_mut().enumerate() {
+            let more = if index == 0 { &file.first } else { &file.rest };
+            member.settings = member.settings.over(more);
+        }
+        let later = later.over(&file.rest);
         let wanted = Wanted {
             image: self.image.clone().or_else(|| file.image.clone()),
             domain: self.domain.clone().or_else(|| file.domain.clone()).unwrap_or_default(),
@@ -73,8 +75,7 @@ impl AddCluster {
             members,
             later,
             settings,
-            runtime_config: file.runtime_config.clone(),
-            api_server_names: file.api_server_names.clone(),
+            components: file.components.clone(),
         };
         if self.names.len() > 1 && wanted.ports().next().is_some() {
             return Err(Conflict::new(

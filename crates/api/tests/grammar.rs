@@ -139,7 +139,14 @@ fn settings() -> impl Strategy<Value = Settings> {
         values("[a-z]{1,9}=[a-z]{0,9}:(NoSchedule|NoExecute|PreferNoSchedule)", 1),
         values("([a-z]{1,9}\\.example/)?[a-z]{1,9}=[a-z0-9]{0,9}", 1),
     )
-        .prop_map(|(mounts, cpus, memory, taints, labels)| NodeSettings { mounts, cpus, memory, taints, labels });
+        .prop_map(|(mounts, cpus, memory, taints, labels)| NodeSettings {
+            mounts,
+            cpus,
+            memory,
+            taints,
+            labels,
+            ..NodeSettings::default()
+        });
     let network = prop_oneof![
         Just((None, None)),
         Just((Some("10.1.0.0/16"), None)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::manifest::follow_api_server;
-use crate::{ClusterPlan, KubernetesVersion, yaml};
+use crate::{ClusterPlan, KubernetesVersion, ProxyMode, yaml};
 
 /// Why what kubeadm printed cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +33,16 @@ pub(crate) fn addons(printed: &str, plan: &ClusterPlan) -> Result<Vec<Value>, Ad
     let mut objects = yaml::parse_all(printed)?;
     objects.iter_mut().for_each(make_applicable);
     follow_api_server(find(&mut objects, "DaemonSet", "kube-proxy")?, plan);
+    if plan.options.components.proxy_mode == ProxyMode::None {
+        objects.retain(|object| !object["metadata"]["name"].as_str().is_some_and(is_of_proxy));
+    }
     hasten_dns(find(&mut objects, "Deployment", "coredns")?, plan);
     Ok(objects)
+}
+
+/// Whether an object of this name comes with kube-proxy (`cmd/kubeadm/app/phases/addons/proxy` of Kubernetes).
+fn is_of_proxy(name: &str) -> bool {
+    matches!(name, "kube-proxy" | "kubeadm:node-proxier")
 }
 
 fn find<'a>(objects: &'a mut [Value], kind: &'static str, name: &'static str) -> Result<&'a mut Value, AddonsError> {

@@ -41,6 +41,8 @@ pub struct Blueprint {
     pub cni: String,
     /// The storage class's manifest.
     pub storage: String,
+    /// containerd's configuration with the cluster's patches; none where there are none.
+    pub containerd: Option<String>,
 }
 
 /// A blueprint that cannot be used.
@@ -173,6 +175,7 @@ mod tests {
             addons: Some(object("DaemonSet", "kube-proxy") + &object("Deployment", "coredns")),
             cni: "kind: DaemonSet\nsubnet: \"{{ .PodSubnet }}\"\n".to_owned(),
             storage: "kind: StorageClass\n".to_owned(),
+            containerd: None,
         };
         let objects = blueprint.objects(&plan).unwrap();
         assert_eq!(objects[0]["subnet"], "10.244.0.0/16");

@@ -1,7 +1,10 @@
 //! The files of a node, all of them: with these in place a container needs to be started, nothing else.
 
 use crate::pki::Credential;
-use crate::{ClusterPlan, Cni, NodePlan, Pki, Role, cni, kubeadm_configuration, kubeconfig, kubelet, registry_files};
+use crate::{
+    CONTAINERD_CONFIGURATION, ClusterPlan, Cni, NodePlan, Pki, Role, cni, kubeadm_configuration, kubeconfig, kubelet,
+    registry_files,
+};
 
 const PKI: &str = "/etc/kubernetes/pki";
 
@@ -43,6 +46,7 @@ pub fn files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
             NodeFile::public(cni::PATH, cni::configuration(plan, node)),
         ]);
     }
+    files.extend(plan.options.containerd.iter().map(|text| NodeFile::public(CONTAINERD_CONFIGURATION, text)));
     files.extend(registry_files(&plan.options.registries));
     if let Some(servers) = pki.servers.get(&node.name) {
         files.extend(authority_files(pki));
@@ -70,7 +74,7 @@ fn kubelet_kubeconfig(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> NodeFil
 fn kubelet_files(plan: &ClusterPlan, pki: &Pki, node: &NodePlan) -> Vec<NodeFile> {
     let mut files = vec![
         NodeFile::directory("/var/lib/kubelet", 0o700),
-        NodeFile::public("/var/lib/kubelet/config.yaml", kubelet::configuration(plan, node)),
+        kubelet::kubelet_configuration(plan, node),
         NodeFile::public("/var/lib/kubelet/kubeadm-flags.env", kubelet::flags_file(plan, node)),
         NodeFile::directory("/var/lib/kubelet/pki", 0o755),
         kubelet_kubeconfig(plan, pki, node),

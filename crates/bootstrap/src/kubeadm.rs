@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value, json};
 
-use crate::{ClusterPlan, KubernetesVersion, NodePlan, Taint, kubelet, subnets, yaml};
+use crate::{ClusterPlan, KubernetesVersion, NodePlan, Taint, kubelet, patches, subnets, yaml};
 
 /// Where kind's images expect it, too: their entrypoint renews a certificate with it should the node's address change.
 pub(crate) const PATH: &str = "/kind/kubeadm.conf";
@@ -43,7 +43,7 @@ pub(crate) fn cluster_configuration(plan: &ClusterPlan) -> Value {
         "certificatesDir": "/etc/kubernetes/pki",
         "clusterName": plan.name,
         "controlPlaneEndpoint": plan.api_server(),
-        "controllerManager": {"extraArgs": api.arguments(controller_manager_flags(plan))},
+        "controllerManager": {"extraArgs": arguments(controller_manager_flags(plan))},
         "etcd": {"local": {"dataDir": "/var/lib/etcd"}},
         "kubernetesVersion": plan.kubernetes.to_string(),
         "networking": {
@@ -51,16 +51,18 @@ pub(crate) fn cluster_configuration(plan: &ClusterPlan) -> Value {
             "podSubnet": subnets::list(&plan.pod_subnets),
             "serviceSubnet": subnets::list(&plan.service_subnets),
         },
-        "scheduler": {"extraArgs": api.arguments(scheduler_flags(plan))},
+        "scheduler": {"extraArgs": arguments(scheduler_flags(plan))},
     });
     let flags = api_server_flags(plan);
     if !flags.is_empty() {
-        configuration["apiServer"]["extraArgs"] = api.arguments(flags);
+        configuration["apiServer"]["extraArgs"] = arguments(flags);
     }
+    patches::merge_cluster(&mut configuration, &plan.options.components.patches.cluster);
     if api == Api::V1Beta4 {
         // What kubeadm renews shall be of the same kind as what was there at first.
         configuration["encryptionAlgorithm"] = json!("ECDSA-P256");
     }
+    api.spell_arguments(&mut configuration);
     configuration
 }
 
@@ -77,17 +79,19 @@ pub(crate) fn cluster_status(plan: &ClusterPlan) -> Option<Value> {
 fn init_configuration(plan: &ClusterPlan, node: &NodePlan) -> Value {
     let api = Api::of(&plan.kubernetes);
     let taints: Vec<_> = plan.taints(node).iter().map(Taint::to_json).collect();
-    json!({
+    let mut configuration = json!({
         "apiVersion": api.group_version(),
         "kind": "InitConfiguration",
         "localAPIEndpoint": api_endpoint(node),
         "nodeRegistration": {
             "criSocket": kubelet::CRI_SOCKET,
-            "kubeletExtraArgs": api.arguments(kubelet::node_flags(plan, node)),
+            "kubeletExtraArgs": arguments(kubelet::node_flags(plan, node)),
             "name": node.name,
             "taints": taints,
         },
-    })
+    });
+    api.spell_arguments(&mut configuration);
+    configuration
 }
 
 fn api_endpoint(node: &NodePlan) -> Value {
@@ -101,18 +105,25 @@ fn proxy_configuration(plan: &ClusterPlan) -> Value {
         // The table of connections is the host's: its size is not for a node to set.
         "conntrack": {"maxPerCore": 0},
         "iptables": {"minSyncPeriod": "1s"},
-        "mode": "iptables",
+        "mode": plan.options.components.proxy_mode,
     });
     if !plan.options.feature_gates.is_empty() {
         configuration["featureGates"] = json!(plan.options.feature_gates);
     }
+    patches::merge(&mut configuration, &plan.options.components.patches.proxy);
     configuration
+}
+
+/// Flags of a component.
+fn arguments(flags: impl IntoIterator<Item = (impl Into<String>, String)>) -> Value {
+    flags.into_iter().map(|(name, value)| json!({"name": name.into(), "value": value})).collect()
 }
 
 fn api_server_flags(plan: &ClusterPlan) -> Vec<(&'static str, String)> {
     let mut flags = feature_flags(plan);
-    if !plan.options.runtime_config.is_empty() {
-        flags.push(("runtime-config", pairs(&plan.options.runtime_config)));
+    let runtime_config = &plan.options.components.runtime_config;
+    if !runtime_config.is_empty() {
+        flags.push(("runtime-config", pairs(runtime_config)));
     }
     flags
 }
@@ -166,11 +177,22 @@ impl Api {
         }
     }
 
-    /// Flags of a component: a map in older versions, a list in which a flag may come several times in v1beta4.
-    fn arguments(self, flags: Vec<(&'static str, String)>) -> Value {
-        match self {
-            Self::V1Beta2 | Self::V1Beta3 => flags.into_iter().collect(),
-            Self::V1Beta4 => flags.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect(),
+    /// Flags of components are lists, in which one may come several times; before v1beta4 they are by name.
+    fn spell_arguments(self, configuration: &mut Value) {
+        if self == Self::V1Beta4 {
+            return;
+        }
+        let Value::Object(fields) = configuration else { return };
+        for (name, value) in fields {
+            match value {
+                Value::Array(flags) if matches!(name.as_str(), "extraArgs" | "kubeletExtraArgs") => {
+                    let flags = flags
+                        .iter()
+                        .filter_map(|flag| Some((flag["name"].as_str()?.to_owned(), flag["value"].clone())));
+                    *value = Value::Object(flags.collect());
+                }
+                value => self.spell_arguments(value),
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What a kubelet is told: its configuration and its flags, by version.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use crate::{ClusterPlan, Label, NodePlan, Resources, Taint, yaml};
+use crate::{ClusterPlan, Label, NodeFile, NodePlan, Resources, Taint, patches, yaml};
 
 /// Where containerd listens in every node image.
 pub(crate) const CRI_SOCKET: &str = "unix:///run/containerd/containerd.sock";
@@ -66,11 +68,12 @@ pub(crate) fn shared_configuration(plan: &ClusterPlan) -> Value {
         // From this version kubelets refuse hosts with version 1 of cgroups unless told otherwise; images work on both.
         configuration["failCgroupV1"] = json!(false);
     }
+    patches::merge(&mut configuration, &plan.options.components.patches.kubelet);
     configuration
 }
 
-/// The configuration of the kubelet of `node`.
-pub(crate) fn configuration(plan: &ClusterPlan, node: &NodePlan) -> String {
+/// The configuration of the kubelet of `node`, as a file of it.
+pub fn kubelet_configuration(plan: &ClusterPlan, node: &NodePlan) -> NodeFile {
     let mut configuration = shared_configuration(plan);
     if plan.kubernetes.is_at_least(27) {
         configuration["containerRuntimeEndpoint"] = json!(CRI_SOCKET);
@@ -86,7 +89,7 @@ pub(crate) fn configuration(plan: &ClusterPlan, node: &NodePlan) -> String {
     if memory > 0 {
         configuration["systemReserved"]["memory"] = json!(memory.to_string());
     }
-    yaml::print(&configuration)
+    NodeFile::public("/var/lib/kubelet/config.yaml", yaml::print(&configuration))
 }
 
 /// The part of the configuration that is the node's own, which kubeadm merges into the shared one when it upgrades a node.
@@ -102,35 +105,39 @@ pub(crate) fn keeps_cri_socket_in_node(plan: &ClusterPlan) -> bool {
 
 /// The environment file with the flags of the kubelet of `node`: what has no field in the configuration, or none in this version.
 pub(crate) fn flags_file(plan: &ClusterPlan, node: &NodePlan) -> String {
-    let flags: Vec<_> = flags(plan, node).into_iter().map(|(name, value)| format!("--{name}={value}")).collect();
+    let flags: Vec<_> = flags(plan, node).iter().map(|(name, value)| format!("--{name}={value}")).collect();
     format!("KUBELET_KUBEADM_ARGS=\"{}\"\n", flags.join(" "))
 }
 
-fn flags(plan: &ClusterPlan, node: &NodePlan) -> Vec<(&'static str, String)> {
+fn flags(plan: &ClusterPlan, node: &NodePlan) -> BTreeMap<String, String> {
     let mut flags = node_flags(plan, node);
+    let mut set = |name: &str, value: String| flags.insert(name.to_owned(), value);
     if !plan.kubernetes.is_at_least(24) {
-        flags.push(("container-runtime", "remote".to_owned()));
+        set("container-runtime", "remote".to_owned());
     }
     if !plan.kubernetes.is_at_least(27) {
-        flags.push(("container-runtime-endpoint", CRI_SOCKET.to_owned()));
+        set("container-runtime-endpoint", CRI_SOCKET.to_owned());
     }
     let taints = plan.taints(node);
     if !plan.kubernetes.is_at_least(23) && !taints.is_empty() {
         let taints: Vec<_> = taints.iter().map(ToString::to_string).collect();
-        flags.push(("register-with-taints", taints.join(",")));
+        set("register-with-taints", taints.join(","));
     }
     flags
 }
 
 /// The flags that say who the node is; kubeadm gets them too, as the node's registration.
-pub(crate) fn node_flags(plan: &ClusterPlan, node: &NodePlan) -> Vec<(&'static str, String)> {
+pub(crate) fn node_flags(plan: &ClusterPlan, node: &NodePlan) -> BTreeMap<String, String> {
     let addresses: Vec<_> = node.addresses().iter().map(ToString::to_string).collect();
-    let mut flags = vec![("node-ip", addresses.join(",")), ("provider-id", plan.provider_id(node))];
+    let mut flags = node.options.kubelet_flags.clone();
+    let mut set = |name: &str, value: String| flags.insert(name.to_owned(), value);
+    set("node-ip", addresses.join(","));
+    set("provider-id", plan.provider_id(node));
     // The Node is made with all labels. With these, one that was deleted comes back as it was as far as a kubelet may bring it back.
     let labels = node.options.labels.iter().filter(|label| label.is_for_kubelet()).map(Label::pair);
     let labels: Vec<_> = labels.map(|(key, value)| format!("{key}={value}")).collect();
     if !labels.is_empty() {
-        flags.push(("node-labels", labels.join(",")));
+        set("node-labels", labels.join(","));
     }
     flags
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Label, LocalRegistry, PlanError, Registry, Role, Taint};
+use crate::{Components, Label, LocalRegistry, PlanError, Registry, Role, Taint};
 
 /// What may be asked of a cluster; nothing of it by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,8 +11,10 @@ pub struct ClusterOptions {
     pub cni: Cni,
     /// Feature gates of all components, by name.
     pub feature_gates: BTreeMap<String, bool>,
-    /// Versions of APIs that the API server serves or does not (`--runtime-config`), such as `api/alpha`.
-    pub runtime_config: BTreeMap<String, String>,
+    /// What is asked of its components beyond these.
+    pub components: Components,
+    /// containerd's configuration; none where the node image's own serves.
+    pub containerd: Option<String>,
     /// How nodes reach registries.
     pub registries: Vec<Registry>,
     /// The registry that people push to from the host.
@@ -36,6 +38,10 @@ pub struct NodeOptions {
     pub labels: Vec<Label>,
     /// Taints, besides those of a control plane.
     pub taints: Vec<Taint>,
+    /// Whether it goes without those of a control plane.
+    pub untainted: bool,
+    /// Further flags of its kubelet, by name.
+    pub kubelet_flags: BTreeMap<String, String>,
     /// What of its host it keeps from pods.
     pub reserved: Resources,
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use uuid::Uuid;
 
 use crate::subnets::{check_pod_subnet, check_service_subnet};
-use crate::{ClusterOptions, IpFamily, KubernetesVersion, NodeOptions, Resources, Taint};
+use crate::{ClusterOptions, IpFamily, KubernetesVersion, NodeOptions, ProxyMode, Resources, Taint};
 
 /// The port every control plane's API server listens on inside its node.
 const API_SERVER_PORT: u16 = 6443;
@@ -34,8 +34,6 @@ pub struct ClusterPlan {
     pub dns_domain: String,
     /// Largest packet of the network the nodes are on: 1500 unless that network says otherwise.
     pub network_mtu: u16,
-    /// Further names and addresses the API server's certificate holds for.
-    pub extra_sans: Vec<String>,
     /// What else was asked for.
     pub options: ClusterOptions,
     /// The nodes, in the order they are shown.
@@ -122,6 +120,12 @@ pub enum PlanError {
         /// The node's name.
         node: String,
     },
+    /// Older versions have no such mode of kube-proxy, or only behind a feature gate.
+    #[error("Kubernetes {version} has no kube-proxy of the mode nftables; v1.31 and later have")]
+    ProxyMode {
+        /// The version asked for.
+        version: KubernetesVersion,
+    },
     /// Older versions have both families only behind a feature gate.
     #[error("Kubernetes {version} cannot have IPv4 and IPv6 at once; v1.21 and later can")]
     DualStack {
@@ -150,6 +154,9 @@ impl ClusterPlan {
         }
         if family == IpFamily::Dual && !self.kubernetes.is_at_least(21) {
             return Err(PlanError::DualStack { version: self.kubernetes.clone() });
+        }
+        if self.options.components.proxy_mode == ProxyMode::Nftables && !self.kubernetes.is_at_least(31) {
+            return Err(PlanError::ProxyMode { version: self.kubernetes.clone() });
         }
         self.pod_subnets.iter().copied().try_for_each(check_pod_subnet)?;
         self.service_subnets.iter().copied().try_for_each(check_service_subnet)?;
@@ -222,7 +229,7 @@ impl ClusterPlan {
         if let Some(address) = node.address_v6 {
             names.extend([address.to_string(), Ipv6Addr::LOCALHOST.to_string()]);
         }
-        names.extend_from_slice(&self.extra_sans);
+        names.extend_from_slice(&self.options.components.api_server_names);
         let mut seen = std::collections::HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
         names
@@ -235,6 +242,7 @@ impl ClusterPlan {
         let only_control_planes = self.nodes.iter().all(|node| node.role == Role::ControlPlane);
         let keys: &[&str] = match node.role {
             Role::Worker => &[],
+            Role::ControlPlane if node.options.untainted => &[],
             Role::ControlPlane if only_control_planes => &[],
             Role::ControlPlane if !self.kubernetes.is_at_least(24) => &[OLD],
             Role::ControlPlane if !self.kubernetes.is_at_least(25) => &[OLD, NEW],
@@ -283,10 +291,8 @@ mod tests {
 
     #[test]
     fn names_each_api_server_once() {
-        let plan = ClusterPlan {
-            extra_sans: vec!["localhost".to_owned(), "api.example".to_owned()],
-            ..sample::cluster("v1.37.2", 3)
-        };
+        let mut plan = sample::cluster("v1.37.2", 3);
+        plan.options.components.api_server_names = vec!["localhost".to_owned(), "api.example".to_owned()];
         assert_eq!(
             plan.api_server_names(&plan.nodes[0]),
             [

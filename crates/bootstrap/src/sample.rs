@@ -29,7 +29,6 @@ pub(crate) fn cluster(kubernetes: &str, nodes: u8) -> ClusterPlan {
         service_subnets: IpFamily::Ipv4.service_subnets(),
         dns_domain: "cluster.local".to_owned(),
         network_mtu: 1500,
-        extra_sans: Vec::new(),
         options: ClusterOptions::default(),
         nodes: (0..nodes).zip(shares(&pod_subnets, usize::from(nodes)).unwrap()).map(node).collect(),
     }

@@ -9,7 +9,8 @@ use qbo_api::image::ImageReference;
 use qbo_api::message::Code;
 use qbo_api::model::Image;
 use qbo_bootstrap::{
-    Blueprint, ClusterPlan, Contents, KubernetesVersion, NodeFile, kubeadm_configuration, prints_addons, tar,
+    Blueprint, CONTAINERD_CONFIGURATION, ClusterPlan, Contents, KubernetesVersion, NodeFile, kubeadm_configuration,
+    kubelet_configuration, prints_addons, tar,
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use crate::address::ClusterNetwork;
 use crate::cluster::Identity;
+use crate::components;
 use crate::driver::engine::{Engine, LocalImage};
 use crate::driver::registry::{Listing, Registry, newest_first};
 use crate::error::Failure;
@@ -53,7 +55,7 @@ pub struct Images {
     left_overs: Arc<LeftOvers>,
     /// Kubernetes versions by image id: an image of one id never changes.
     versions: Mutex<HashMap<String, KubernetesVersion>>,
-    /// What images contribute, by image id and kubeadm's configuration.
+    /// What images contribute, by image id and by kubeadm's configuration and the patches of containerd's.
     blueprints: Mutex<HashMap<(String, Vec<u8>), Drawing>>,
     probes: Mutex<HashSet<String>>,
     registry_answers: Mutex<(Instant, Arc<OnceCell<bool>>)>,
@@ -197,7 +199,8 @@ impl Images {
         let name = &wishes.image;
         let configuration = kubeadm_configuration(&sample, &sample.nodes[0]);
         let cell = {
-            let key = (image.id.clone(), tar(std::slice::from_ref(&configuration)));
+            let patches = serde_json::to_vec(&sample.options.components.patches.containerd).unwrap_or_default();
+            let key = (image.id.clone(), [tar(std::slice::from_ref(&configuration)), patches].concat());
             let mut blueprints = self.blueprints.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(blueprints.entry(key).or_default())
         };
@@ -239,7 +242,19 @@ impl Images {
         let directory = NodeFile { path: "/kind".into(), mode: 0o755, contents: Contents::Directory };
         engine.put_archive(probe, tar(&[directory, configuration.clone()])).await?;
         engine.start_container(probe).await?;
-        kubeadm::check_gates(engine, probe, &sample.options.feature_gates).await?;
+        components::check_gates(engine, probe, &sample.options.feature_gates).await?;
+        let patches = &sample.options.components.patches;
+        if !patches.kubelet.is_empty() {
+            let kubelet = kubelet_configuration(sample, &sample.nodes[0]);
+            engine.put_archive(probe, tar(std::slice::from_ref(&kubelet))).await?;
+            components::check_kubelet(engine, probe, &kubelet.path).await?;
+        }
+        let containerd = if patches.containerd.is_empty() {
+            None
+        } else {
+            let configuration = self.read(image, probe, CONTAINERD_CONFIGURATION).await?;
+            Some(components::patched_containerd(engine, probe, &configuration, &patches.containerd).await?)
+        };
         kubeadm::run(engine, probe, kubeadm::STATIC_PODS).await?;
         let mut static_pods = Vec::new();
         for name in kubeadm::STATIC_POD_FILES {
@@ -253,7 +268,7 @@ impl Images {
         };
         let cni = self.read(image, probe, CNI_MANIFEST).await?;
         let storage = self.read(image, probe, STORAGE_MANIFEST).await?;
-        Ok(Blueprint { static_pods, addons, cni, storage })
+        Ok(Blueprint { static_pods, addons, cni, storage, containerd })
     }
 
     /// Reads a text file that every node image has.

@@ -1,7 +1,5 @@
-//! The kubeadm of a node image, run in one of its containers: what only it knows how to write for its version. And its kubelet, which
-//! knows the feature gates of that version.
+//! The kubeadm of a node image, run in one of its containers: what only it knows how to write for its version.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qbo_api::message::Code;
@@ -38,45 +36,4 @@ pub async fn run(engine: &dyn Engine, container: &str, command: &str) -> Result<
     let said = last.into_iter().rev().collect::<Vec<_>>().join(" / ");
     let problem = format!("the node image's '{command}' ended with {code}: {said}");
     Err(Failure::new(Code::UNPROCESSABLE, problem, "is this a node image? qbo get images lists those that are"))
-}
-
-/// Refuses feature gates that the image's Kubernetes does not know, or does not let anybody turn: with them no component would start.
-pub async fn check_gates(engine: &dyn Engine, container: &str, gates: &BTreeMap<String, bool>) -> Result<(), Failure> {
-    if gates.is_empty() {
-        return Ok(());
-    }
-    let gates: Vec<String> = gates.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // The kubelet looks at its gates first, and then ends: there is no such file.
-    let command =
-        format!("timeout 20 kubelet --feature-gates={} --kubeconfig=/nonexistent 2>&1 || true", gates.join(","));
-    let said = run(engine, container, &command).await?;
-    let Some(refusal) = gate_refusal(&said) else { return Ok(()) };
-    let cure = "see which there are: https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates";
-    Err(Failure::new(Code::UNPROCESSABLE, format!("the node image's Kubernetes refuses it: {refusal}"), cure))
-}
-
-/// What a component says of a feature gate.
-fn gate_refusal(said: &str) -> Option<&str> {
-    let begins = ["unrecognized feature gate", "cannot set feature gate"];
-    let at = begins.iter().find_map(|words| said.find(words))?;
-    said[at..].split(['"', '\n']).next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refused_gate_is_found_in_what_the_kubelet_says() {
-        let failed = |words: &str| {
-            format!("Flag --feature-gates has been deprecated\nE1127 run.go:72] \"command failed\" err=\"{words}\"\n")
-        };
-        let unknown =
-            failed("failed to set feature gates from initial flags-based config: unrecognized feature gate: Foo");
-        assert_eq!(gate_refusal(&unknown), Some("unrecognized feature gate: Foo"));
-        let locked = failed("failed to set: cannot set feature gate Bar to false, feature is locked to true");
-        assert_eq!(gate_refusal(&locked), Some("cannot set feature gate Bar to false, feature is locked to true"));
-        let fine = failed("failed to run Kubelet: invalid kubeconfig: stat /nonexistent: no such file or directory");
-        assert_eq!(gate_refusal(&fine), None);
-    }
 }

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod address;
 pub mod cluster;
+pub mod components;
 pub mod config;
 pub mod driver;
 pub mod error;

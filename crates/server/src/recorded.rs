@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use qbo_api::components::Components;
 use qbo_api::message::Code;
 use qbo_api::settings::{Cni, IpFamily, NodeSettings, Settings, Subnets};
 use qbo_bootstrap::{ClusterOptions, NodeOptions, PlanError, Resources, Role};
@@ -28,9 +29,9 @@ pub struct Recorded {
     /// Feature gates of all components.
     #[serde(default)]
     pub feature_gates: BTreeMap<String, bool>,
-    /// Versions of APIs that the API server serves or does not.
-    #[serde(default)]
-    pub runtime_config: BTreeMap<String, String>,
+    /// What is asked of its components.
+    #[serde(flatten)]
+    pub components: Components,
     /// What is asked of workers that come later.
     #[serde(default)]
     pub worker: NodeSettings,
@@ -39,21 +40,21 @@ pub struct Recorded {
 /// Of a cluster that was asked nothing of; those of earlier versions are such.
 impl Default for Recorded {
     fn default() -> Self {
-        Self::new(&Settings::default(), BTreeMap::new())
+        Self::new(&Settings::default(), &NodeSettings::default(), Components::default())
     }
 }
 
 impl Recorded {
-    /// What a cluster is asked.
-    pub fn new(settings: &Settings, runtime_config: BTreeMap<String, String>) -> Self {
+    /// What a cluster is asked, and workers that come later.
+    pub fn new(settings: &Settings, later: &NodeSettings, components: Components) -> Self {
         let (pod_subnets, service_subnets) = subnets(settings);
         Self {
             cni: settings.cni.unwrap_or_default(),
             pod_subnets,
             service_subnets,
             feature_gates: settings.gates(),
-            runtime_config,
-            worker: settings.node.clone(),
+            components,
+            worker: later.clone(),
         }
     }
 
@@ -94,7 +95,7 @@ impl Recorded {
                 Cni::None => qbo_bootstrap::Cni::None,
             },
             feature_gates: self.feature_gates.clone(),
-            runtime_config: self.runtime_config.clone(),
+            components: self.components.clone(),
             ..ClusterOptions::default()
         }
     }
@@ -135,7 +136,8 @@ pub fn of_node(role: Role, settings: &NodeSettings, host: Resources) -> Result<(
         return Err(Failure::new(Code::UNPROCESSABLE, problem, "ask for less: --cpus, --memory"));
     }
     let reserved = Resources::reserved(role, host, limit).map_err(|error| unplannable(&error))?;
-    let options = NodeOptions { labels: settings.labels.clone(), taints: settings.taints.clone(), reserved };
+    let NodeSettings { labels, taints, untainted, kubelet_flags, .. } = settings.clone();
+    let options = NodeOptions { labels, taints, untainted, kubelet_flags, reserved };
     Ok((options, Extras { mounts: settings.mounts.clone(), limit, ..Extras::default() }))
 }
 
@@ -152,6 +154,7 @@ pub fn unplannable(error: &PlanError) -> Failure {
         PlanError::ServiceSubnetSize { .. } => "give another range: --service-subnet",
         PlanError::LimitTooSmall { .. } => "give more: --cpus, --memory",
         PlanError::DualStack { .. } => "take a newer image, or one family: --ip-family",
+        PlanError::ProxyMode { .. } => "take a newer image, or another kubeProxyMode",
         PlanError::NoControlPlane | PlanError::Families | PlanError::NodeFamilies { .. } => "",
     };
     Failure::new(Code::UNPROCESSABLE, error.to_string(), cure)
@@ -159,6 +162,8 @@ pub fn unplannable(error: &PlanError) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn settings(pods: Option<&str>, services: Option<&str>, family: Option<&str>) -> Settings {
@@ -194,9 +199,21 @@ mod tests {
         asked.feature_gates = vec!["ImageVolume=true".parse().unwrap()];
         asked.node.labels = vec!["disk=fast".parse().unwrap()];
         asked.node.memory = Some("2Gi".parse().unwrap());
-        let recorded = Recorded::new(&asked, BTreeMap::new());
+        let components: Components = serde_json::from_value(json!({
+            "runtimeConfig": {"api/alpha": "false"},
+            "apiServerNames": ["api.example"],
+            "proxyMode": "ipvs",
+            "dnsSearch": ["example.com"],
+            "patches": {"kubelet": [{"maxPods": 50}]},
+        }))
+        .unwrap();
+        let recorded = Recorded::new(&asked, &asked.node, components);
         assert_eq!(Recorded::of_labels(&Labels::from([recorded.label()])).unwrap(), recorded);
         assert_eq!(Recorded::of_labels(&Labels::new()).unwrap(), Recorded::default());
+        let earlier =
+            json!({"cni": "none", "podSubnets": ["10.1.0.0/16"], "serviceSubnets": [], "runtimeConfig": {"a": "b"}});
+        let earlier = Recorded::of_labels(&Labels::from([(LABEL_OPTIONS.to_owned(), earlier.to_string())])).unwrap();
+        assert_eq!(earlier.components.runtime_config["a"], "b");
         let broken = Labels::from([(LABEL_OPTIONS.to_owned(), "{".to_owned())]);
         assert_eq!(Recorded::of_labels(&broken).unwrap_err().code, Code::CONFLICT);
     }

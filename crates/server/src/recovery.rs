@@ -4,8 +4,9 @@
 //! as being deleted was being deleted; a network without nodes is what remains of either, and so are nodes without
 //! control plane and network: the engine made them after everything else had been removed. Nodes on a network without a
 //! control plane qbo never leaves: somebody else removed it, and what is left is theirs to look at. Of a cluster that is
-//! well, a node goes that was brought in and bears no mark, and one whose mark says that it was leaving. Containers of
-//! shells go with the server whose they were.
+//! well, a node goes that was brought in and bears no mark, and one whose mark says that it was leaving. A node that was
+//! killed and is held back from its end is let go, so that the engine starts it anew. Containers of shells go with the server
+//! whose they were.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,8 +28,8 @@ use crate::provision::{Mark, cluster_mark, remove};
 /// The shortest and the longest time between two attempts while Docker does not answer.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
-/// When to look again after the first look. A call in flight when an earlier server was killed may be carried out by the
-/// engine after that look, and nobody is told; the last of these is later than any call may take.
+/// When to look again after the first look, and after each ring. A call in flight when an earlier server or the engine was killed
+/// may be carried out by the engine after that look, and nobody is told; the last of these is later than any call may take.
 const LATER: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
 
@@ -72,7 +73,7 @@ pub async fn run(services: Arc<Services>, stop: CancellationToken) {
                 pause = BACKOFF.0;
                 let again = OptionFuture::from(later.next().map(tokio::time::sleep));
                 tokio::select! {
-                    () = services.left_overs.rung() => {}
+                    () = services.left_overs.rung() => later = LATER.into_iter(),
                     () = services.live.reached() => {}
                     Some(()) = again => {}
                     () = stop.cancelled() => return,
@@ -98,6 +99,7 @@ pub async fn sweep(services: &Services) -> Result<(), EngineError> {
         outcome = outcome.and(sweep_cluster(services, &cluster).await);
         outcome = outcome.and(sweep_nodes(services, &cluster).await);
         outcome = outcome.and(sweep_ports(services, &cluster).await);
+        release_nodes(services, &cluster).await;
     }
     for probe in engine.containers(LABEL_PROBE).await? {
         if !services.images.is_probing(&probe.name) {
@@ -193,6 +195,13 @@ async fn sweep_ports(services: &Services, cluster: &Found) -> Result<(), EngineE
         services.engine.remove_container(&port.container.id).await?;
     }
     Ok(())
+}
+
+/// Nobody tells of a node that was killed and cannot end. An engine that dies leaves some; it begins them anew as soon as they have ended.
+async fn release_nodes(services: &Services, cluster: &Found) {
+    for node in cluster.nodes.iter().chain(&cluster.balancer).filter(|node| node.container.running) {
+        services.engine.release_container(&node.container.id).await;
+    }
 }
 
 async fn left_over_ports(services: &Services, cluster: &Found) -> Result<Vec<FoundPort>, EngineError> {

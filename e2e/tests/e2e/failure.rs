@@ -59,7 +59,7 @@ fn a_full_disk_a_dying_docker_and_a_loss_of_power_leave_nothing_and_clusters_com
 }
 
 /// While Docker is dead its clusters are known and nobody knows how they are; with Docker they come back by themselves, those of
-/// several control planes too, and so they do with the whole machine.
+/// several control planes too, nodes that are held back from their end too, and so they do with the whole machine.
 fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     let cluster = "qbo-e2e-back";
     scene.server().done(&add(&format!("{cluster} -n 4 --control-planes 3 -p 127.0.0.1:{PORT}:6443")));
@@ -69,6 +69,8 @@ fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     let started =
         |docker: &PrivateDocker| docker.client().run(&["inspect", "--format", "{{.State.StartedAt}}", container]);
     let before = started(docker);
+    // Killed with Docker, this one cannot end.
+    scene.freeze_in(nodes[1]["name"].as_str().expect("a text"));
     docker.kill();
     scene.await_states(DYING, cluster, "unknown");
     assert_eq!(scene.cluster(cluster)["state"], "unknown");

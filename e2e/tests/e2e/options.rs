@@ -205,13 +205,14 @@ fn a_file_of_kinds_makes_a_cluster_with_both_families() {
         "kind.yaml",
         &format!(
             "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: {DUAL}\n\
-             networking:\n  ipFamily: dual\n  apiServerPort: {port}\n\
-             nodes:\n- role: control-plane\n  image: {image}\n- role: worker\n  image: {image}\n",
+             networking:\n  ipFamily: dual\n  apiServerPort: {port}\n  dnsSearch: [example.com]\n\
+             nodes:\n- role: control-plane\n  image: {image}\n- role: worker\n  image: {image}\n{PATCHES}",
             image = image()
         ),
     );
     scene.server().done(&format!("add cluster -f {}", file.display()));
     let kubectl = scene.kubectl(DUAL);
+    patches_are_obeyed(&scene, &kubectl);
     let through = format!("--server=https://127.0.0.1:{port}");
     wait::until_ok("the API server at the host's port", PATIENCE, || kubectl.attempt(&[&through, "get", "nodes"]));
 
@@ -249,6 +250,69 @@ fn a_file_of_kinds_makes_a_cluster_with_both_families() {
     scene.end();
 }
 
+/// As people have them for kind.
+const PATCHES: &str = r#"
+kubeadmConfigPatches:
+- |
+  kind: ClusterConfiguration
+  apiServer:
+    extraArgs:
+      audit-log-path: "-"
+- |
+  kind: InitConfiguration
+  nodeRegistration:
+    taints: []
+- |
+  kind: JoinConfiguration
+  nodeRegistration:
+    kubeletExtraArgs:
+      node-labels: "patched=true"
+      v: "3"
+- |
+  apiVersion: kubelet.config.k8s.io/v1beta1
+  kind: KubeletConfiguration
+  maxPods: 50
+- |
+  kind: KubeProxyConfiguration
+  nodePortAddresses: [primary]
+containerdConfigPatches:
+- |-
+  version = 2
+  root = "/other"
+- |-
+  version = 3
+  [plugins."io.containerd.cri.v1.images"]
+    max_concurrent_downloads = 7
+"#;
+
+/// On all nodes, also on one that knows nothing but what Docker holds.
+fn patches_are_obeyed(scene: &Scene, kubectl: &Kubectl) {
+    scene.server().done(&format!("add node {DUAL}"));
+    let nodes: Vec<String> = scene.states(DUAL).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(nodes.len(), 3);
+    for (index, name) in nodes.iter().enumerate() {
+        let node = kubectl.get(&["node", name]);
+        assert_eq!(node["status"]["capacity"]["pods"], "50");
+        assert_eq!(node["spec"]["taints"], Value::Null, "{name}");
+        let within = |command: &str| scene.docker.run(&["exec", name, "sh", "-c", command]);
+        let is_worker = index > 0;
+        assert_eq!(node["metadata"]["labels"]["patched"] == "true", is_worker, "{name}");
+        assert_eq!(within("tr '\\0' ' ' < /proc/$(pidof kubelet)/cmdline").contains("--v=3"), is_worker, "{name}");
+        let containerd = within("containerd --config /etc/containerd/config.toml config dump");
+        assert!(containerd.contains("max_concurrent_downloads = 7"), "{containerd}");
+        assert!(!containerd.contains("/other"), "{containerd}");
+        assert!(within("grep ^search /etc/resolv.conf").contains("example.com"), "{name}");
+    }
+    let command = wait::until("the API server's pod to be told of", PATIENCE, || {
+        let pods = kubectl.get(&["pods", "--namespace=kube-system", "--selector=component=kube-apiserver"]);
+        pods["items"][0]["spec"]["containers"][0]["command"].as_array().cloned()
+    });
+    assert!(command.contains(&json!("--audit-log-path=-")), "{command:?}");
+    let proxy = kubectl.get(&["configmap", "kube-proxy", "--namespace=kube-system"]);
+    let proxy = proxy["data"]["config.conf"].as_str().expect("a text");
+    assert!(proxy.contains("- primary"), "{proxy}");
+}
+
 #[test]
 fn what_is_not_waited_for_is_not_ready_and_what_takes_too_long_is_undone() {
     let scene = Scene::new();
@@ -261,8 +325,24 @@ fn what_is_not_waited_for_is_not_ready_and_what_takes_too_long_is_undone() {
     scene.server().refuses(missing, 1, 422, "/nonexistent/of/qbo");
     scene.assert_clean();
 
-    scene.server().done(&format!("add cluster {BARE} -n 1 --cni none"));
-    let nodes = scene.kubectl(BARE).get(&["nodes"]);
+    for (patches, says) in [
+        ("kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPodz: 50}']", "unknown field \\\"maxPodz\\\""),
+        ("kubeadmConfigPatches: ['{kind: ClusterConfiguration, featureGates: {Foo: true}}']", "Foo"),
+        ("containerdConfigPatches: ['oom_score = \"much\"']", "the node image's containerd refuses it"),
+    ] {
+        let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: qbo-e2e-bare\n";
+        let file = scene.file("wrong.yaml", &format!("{head}{patches}\n"));
+        scene.server().refuses(&format!("add cluster -f {}", file.display()), 1, 422, says);
+        scene.assert_clean();
+    }
+
+    let file = "apiVersion: qbo.io/v1\nkind: Cluster\nkubeProxyMode: none\ncni: none\n";
+    let file = scene.file("bare.yaml", file);
+    scene.server().done(&format!("add cluster {BARE} -n 1 -f {}", file.display()));
+    let kubectl = scene.kubectl(BARE);
+    let names = kubectl.run(&["get", "daemonsets,deployments", "--namespace=kube-system", "--output=name"]);
+    assert_eq!(names.trim(), "deployment.apps/coredns");
+    let nodes = kubectl.get(&["nodes"]);
     let conditions = nodes["items"][0]["status"]["conditions"].as_array().expect("conditions");
     let ready = conditions.iter().find(|condition| condition["type"] == "Ready").expect("it is told of");
     assert_eq!(ready["status"], "False", "{ready}");

@@ -41,7 +41,7 @@ fn nodes_and_clusters_come_stop_start_and_go() {
     a_cluster_stops_and_starts(&scene, &kubectl);
     workload.claim_still_keeps_data("reader-started");
     a_node_that_cannot_end_is_started_anew(&scene, &nodes[0]);
-    what_is_frozen_in_a_node(&scene, &nodes[0]);
+    scene.freeze_in(&nodes[0]);
     of_two_at_once_one_wins(&scene, &format!("delete cluster {CLUSTER}"));
     scene.assert_clean();
     scene.end();
@@ -59,7 +59,7 @@ fn a_node_that_is_killed_while_it_joins_is_not_waited_for(scene: &Scene) {
 
 /// Docker takes one for running that was killed and cannot end; a start brings it back.
 fn a_node_that_cannot_end_is_started_anew(scene: &Scene, node: &str) {
-    what_is_frozen_in_a_node(scene, node);
+    scene.freeze_in(node);
     let process = scene.docker.run(&["inspect", "--format", "{{.State.Pid}}", node]);
     let killed = std::process::Command::new("kill").args(["-KILL", &process]).status();
     assert!(killed.is_ok_and(|status| status.success()), "{node} runs");
@@ -69,12 +69,6 @@ fn a_node_that_cannot_end_is_started_anew(scene: &Scene, node: &str) {
     scene.server().done(&format!("start node {node}"));
     assert_ne!(scene.docker.run(&["inspect", "--format", "{{.State.Pid}}", node]), process);
     scene.await_states(Duration::from_secs(10), CLUSTER, "ready");
-}
-
-/// As a runc leaves it that is killed in the middle of its work: with version 1 of cgroups no signal ends it.
-fn what_is_frozen_in_a_node(scene: &Scene, node: &str) {
-    let find = "find /sys/fs/cgroup -path '*cri-containerd*' -name freezer.state | head -n 1 | xargs -r -I STATE sh -c 'echo FROZEN > STATE'";
-    scene.docker.run(&["exec", node, "sh", "-c", find]);
 }
 
 /// The other is told that somebody else is at it, or that it is gone.

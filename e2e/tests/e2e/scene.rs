@@ -121,6 +121,12 @@ impl Scene {
         self.docker.labelled(&format!("io.qbo.cluster={cluster}"))
     }
 
+    /// Leaves a process of a pod as a runc does that is killed in the middle of its work: with version 1 of cgroups no signal ends it.
+    pub(crate) fn freeze_in(&self, node: &str) {
+        let find = "find /sys/fs/cgroup -path '*cri-containerd*' -name freezer.state | head -n 1 | xargs -r -I STATE sh -c 'echo FROZEN > STATE'";
+        self.docker.run(&["exec", node, "sh", "-c", find]);
+    }
+
     /// Docker holds what it held before, and `~/.qbo` nothing but the server's lock and configuration.
     #[track_caller]
     pub(crate) fn assert_clean(&self) {

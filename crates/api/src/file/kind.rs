@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::own::{Role, feature_gates, image, labels};
+use super::patches::Patched;
 use super::{ClusterFile, FileError, check_members, parse};
 use crate::command::NodeCount;
-use crate::label::Label;
-use crate::name::ClusterName;
+use crate::components::{Components, ProxyMode};
+use crate::name::{ClusterName, Domain};
 use crate::settings::{Cni, HostMount, IpFamily, NodeSettings, PortMapping, Protocol, Settings, Subnets};
 use crate::wanted::Member;
 
@@ -96,35 +97,27 @@ struct Networking {
     #[serde(default)]
     #[serde(rename = "disableDefaultCNI")]
     disable_default_cni: bool,
-    kube_proxy_mode: Option<String>,
-    dns_search: Option<Vec<String>>,
-}
-
-/// The one patch of kubeadm's configuration that can be followed: labels that a kubelet gives its own node.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Patch {
-    kind: String,
+    kube_proxy_mode: Option<ProxyMode>,
     #[serde(default)]
-    node_registration: Registration,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Registration {
-    #[serde(default)]
-    kubelet_extra_args: BTreeMap<String, String>,
+    dns_search: Vec<Domain>,
 }
 
 pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
     let kind: Document = parse(text)?;
-    refuse_patches(&kind)?;
+    refuse_json_patches("kubeadmConfigPatchesJSON6902", &kind.kubeadm_config_patches_json)?;
+    refuse_json_patches("containerdConfigPatchesJSON6902", &kind.containerd_config_patches_json)?;
+    let mut patched = Patched::of_all(&kind.kubeadm_config_patches, &kind.containerd_config_patches)?;
     let image = image(None, kind.nodes.iter().map(|node| node.image.as_deref()))?;
-    let members = kind.nodes.iter().enumerate().map(|(index, node)| member(&format!("nodes[{index}]"), node));
-    let members: Vec<Member> = members.collect::<Result<_, _>>()?;
+    let mut members: Vec<Member> = Vec::new();
+    for (index, node) in kind.nodes.iter().enumerate() {
+        let is_first = is_control_plane(node) && members.iter().all(|member| !member.control_plane);
+        members.push(member(&format!("nodes[{index}]"), node, is_first, &mut patched)?);
+    }
     check_members(&members)?;
-    let Networking { ip_family, pod_subnet, service_subnet, disable_default_cni, .. } = &kind.networking;
-    let (ports, api_server_names) = networking(&kind.networking)?;
+    let (ports, mut api_server_names) = networking(&kind.networking)?;
+    api_server_names.append(&mut patched.api_server_names);
+    let Networking { ip_family, pod_subnet, service_subnet, disable_default_cni, kube_proxy_mode, dns_search, .. } =
+        kind.networking;
     Ok(ClusterFile {
         name: kind.name,
         image,
@@ -135,46 +128,36 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
             ports: ports.into_iter().collect(),
             feature_gates: feature_gates(&kind.feature_gates)?,
             cni: disable_default_cni.then_some(Cni::None),
-            pod_subnets: pod_subnet.clone(),
-            service_subnets: service_subnet.clone(),
-            ip_family: *ip_family,
+            pod_subnets: pod_subnet,
+            service_subnets: service_subnet,
+            ip_family,
             ..Settings::default()
         },
-        runtime_config: kind.runtime_config,
-        api_server_names,
+        components: Components {
+            runtime_config: kind.runtime_config,
+            api_server_names,
+            proxy_mode: kube_proxy_mode.or(patched.proxy_mode).unwrap_or_default(),
+            dns_search,
+            patches: patched.patches,
+        },
+        first: patched.first,
+        rest: patched.rest,
         ..ClusterFile::default()
     })
 }
 
-fn refuse_patches(kind: &Document) -> Result<(), FileError> {
-    let instead = "nodes are not configured by kubeadm's files here: leave it out; featureGates, runtimeConfig and labels of nodes are possible";
-    let containerd = "leave it out: containerd reads /etc/containerd/certs.d of each node";
-    for (path, is_empty, cure) in [
-        ("kubeadmConfigPatches", kind.kubeadm_config_patches.is_empty(), instead),
-        ("kubeadmConfigPatchesJSON6902", kind.kubeadm_config_patches_json.is_empty(), instead),
-        ("containerdConfigPatches", kind.containerd_config_patches.is_empty(), containerd),
-        ("containerdConfigPatchesJSON6902", kind.containerd_config_patches_json.is_empty(), containerd),
-    ] {
-        if !is_empty {
-            return Err(FileError::at(path, "patches cannot be followed", cure));
-        }
+/// Patches of the other form name places in documents whose version only the image knows.
+fn refuse_json_patches(path: &str, patches: &[Value]) -> Result<(), FileError> {
+    if patches.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let instead = path.trim_end_matches("JSON6902");
+    let cure = format!("write a merge patch: {}", instead.rsplit('.').next().unwrap_or(instead));
+    Err(FileError::at(path, "JSON patches cannot be followed", cure))
 }
 
 /// The port of the host that leads to the API server, and the name it is reached by there.
 fn networking(networking: &Networking) -> Result<(Option<PortMapping>, Vec<String>), FileError> {
-    if let Some(mode) = networking.kube_proxy_mode.as_deref().filter(|mode| *mode != "iptables") {
-        return Err(FileError::at(
-            "networking.kubeProxyMode",
-            format!("'{mode}' cannot be followed"),
-            "iptables is possible, or leave it out",
-        ));
-    }
-    if networking.dns_search.is_some() {
-        let cure = "leave it out: nodes search what their host searches";
-        return Err(FileError::at("networking.dnsSearch", "it cannot be followed", cure));
-    }
     let listen = match networking.api_server_address.as_deref() {
         None | Some("") => None,
         Some(text) => Some(text.parse::<IpAddr>().map_err(|_| {
@@ -197,37 +180,21 @@ fn networking(networking: &Networking) -> Result<(Option<PortMapping>, Vec<Strin
     Ok((Some(mapping), names))
 }
 
-fn member(path: &str, node: &Node) -> Result<Member, FileError> {
-    let control_plane = node.role != Some(Role::Worker);
-    let mut of_node = labels(&format!("{path}.labels"), &node.labels)?;
-    for (index, patch) in node.kubeadm_config_patches.iter().enumerate() {
-        of_node.extend(patched_labels(&format!("{path}.kubeadmConfigPatches[{index}]"), patch)?);
-    }
-    if !node.kubeadm_config_patches_json.is_empty() {
-        let path = format!("{path}.kubeadmConfigPatchesJSON6902");
-        return Err(FileError::at(&path, "patches cannot be followed", "leave it out; labels of nodes are possible"));
-    }
+fn is_control_plane(node: &Node) -> bool {
+    node.role != Some(Role::Worker)
+}
+
+fn member(path: &str, node: &Node, is_first: bool, patched: &mut Patched) -> Result<Member, FileError> {
+    refuse_json_patches(&format!("{path}.kubeadmConfigPatchesJSON6902"), &node.kubeadm_config_patches_json)?;
+    let more = patched.add_to_node(path, &node.kubeadm_config_patches, is_first)?;
     let mounts = node.extra_mounts.iter().enumerate();
     let mounts = mounts.map(|(index, mount)| host_mount(&format!("{path}.extraMounts[{index}]"), mount));
     let ports = node.extra_port_mappings.iter().enumerate();
     let ports = ports.map(|(index, port)| mapping(&format!("{path}.extraPortMappings[{index}]"), port));
     let mounts = mounts.collect::<Result<_, _>>()?;
-    let settings = NodeSettings { mounts, labels: of_node, ..NodeSettings::default() };
-    Ok(Member { control_plane, ports: ports.collect::<Result<_, _>>()?, settings })
-}
-
-fn patched_labels(path: &str, text: &str) -> Result<Vec<Label>, FileError> {
-    let cure = "only nodeRegistration.kubeletExtraArgs.node-labels of InitConfiguration and JoinConfiguration is possible; labels of the node say the same";
-    let refused = |problem: &str| FileError::at(path, problem, cure);
-    let Patch { kind, node_registration } =
-        serde_saphyr::from_str(text).map_err(|_| refused("this patch cannot be followed"))?;
-    let is_known = matches!(kind.as_str(), "InitConfiguration" | "JoinConfiguration");
-    let arguments = &node_registration.kubelet_extra_args;
-    if !is_known || arguments.keys().any(|name| name != "node-labels") {
-        return Err(refused("this patch cannot be followed"));
-    }
-    let labels = arguments.values().flat_map(|value| value.split(','));
-    labels.map(|label| label.parse().map_err(|error: crate::label::LabelError| refused(&error.to_string()))).collect()
+    let labels = labels(&format!("{path}.labels"), &node.labels)?;
+    let settings = NodeSettings { mounts, labels, ..NodeSettings::default() }.over(&more);
+    Ok(Member { control_plane: is_control_plane(node), ports: ports.collect::<Result<_, _>>()?, settings })
 }
 
 fn host_mount(path: &str, mount: &Mount) -> Result<HostMount, FileError> {

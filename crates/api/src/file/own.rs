@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::patches::Patched;
 use super::{ClusterFile, FileError, check_members, parse};
 use crate::command::{ControlPlaneCount, NodeCount};
+use crate::components::{Components, ProxyMode};
 use crate::image::ImageReference;
 use crate::label::{Label, Taint};
 use crate::name::{ClusterName, Domain};
@@ -50,6 +52,13 @@ struct Own {
     pod_subnet: Option<Subnets>,
     service_subnet: Option<Subnets>,
     ip_family: Option<IpFamily>,
+    kube_proxy_mode: Option<ProxyMode>,
+    #[serde(default)]
+    dns_search: Vec<Domain>,
+    #[serde(default)]
+    kubeadm_config_patches: Vec<String>,
+    #[serde(default)]
+    containerd_config_patches: Vec<String>,
     wait: Option<Wait>,
     timeout: Option<Timeout>,
 }
@@ -69,6 +78,8 @@ struct Node {
     taints: Vec<Taint>,
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    #[serde(default)]
+    kubeadm_config_patches: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -103,12 +114,16 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
     }
     let images = own.nodes.iter().map(|node| node.image.as_deref());
     let image = image(own.image.as_deref(), images)?;
+    let mut patched = Patched::of_all(&own.kubeadm_config_patches, &own.containerd_config_patches)?;
     let mut members = Vec::new();
     for (index, node) in own.nodes.into_iter().enumerate() {
         let labels = labels(&format!("nodes[{index}].labels"), &node.labels)?;
-        let Node { role, ports, mounts, cpus, memory, taints, .. } = node;
-        let settings = NodeSettings { mounts, cpus, memory, taints, labels };
-        members.push(Member { control_plane: role == Role::ControlPlane, ports, settings });
+        let Node { role, ports, mounts, cpus, memory, taints, kubeadm_config_patches, .. } = node;
+        let control_plane = role == Role::ControlPlane;
+        let is_first = control_plane && members.iter().all(|member: &Member| !member.control_plane);
+        let more = patched.add_to_node(&format!("nodes[{index}]"), &kubeadm_config_patches, is_first)?;
+        let settings = NodeSettings { mounts, cpus, memory, taints, labels, ..NodeSettings::default() };
+        members.push(Member { control_plane, ports, settings: settings.over(&more) });
     }
     check_members(&members)?;
     let labels = labels("labels", &own.labels)?;
@@ -122,7 +137,14 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
         members,
         settings: Settings {
             ports: own.ports,
-            node: NodeSettings { mounts: own.mounts, cpus: own.cpus, memory: own.memory, taints: own.taints, labels },
+            node: NodeSettings {
+                mounts: own.mounts,
+                cpus: own.cpus,
+                memory: own.memory,
+                taints: own.taints,
+                labels,
+                ..NodeSettings::default()
+            },
             feature_gates: feature_gates(&own.feature_gates)?,
             cni: own.cni,
             pod_subnets: own.pod_subnet,
@@ -131,8 +153,15 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
             wait: own.wait,
             timeout: own.timeout,
         },
-        runtime_config: own.runtime_config,
-        api_server_names: Vec::new(),
+        components: Components {
+            runtime_config: own.runtime_config,
+            api_server_names: patched.api_server_names,
+            proxy_mode: own.kube_proxy_mode.or(patched.proxy_mode).unwrap_or_default(),
+            dns_search: own.dns_search,
+            patches: patched.patches,
+        },
+        first: patched.first,
+        rest: patched.rest,
     })
 }
 

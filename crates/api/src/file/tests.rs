@@ -1,7 +1,12 @@
 //! Files as people write them.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::*;
 use crate::command::Command;
+use crate::components::{Patches, ProxyMode};
 use crate::grammar::parse as parse_line;
 use crate::settings::{Cni, IpFamily, NodeSettings, Wait};
 use crate::wanted::Wanted;
@@ -31,6 +36,16 @@ cni: none
 podSubnet: 10.1.0.0/16,fd00:1::/56
 serviceSubnet: 10.2.0.0/16,fd00:2::/112
 ipFamily: dual
+kubeProxyMode: nftables
+dnsSearch: [example.com]
+kubeadmConfigPatches:
+- |
+  kind: KubeletConfiguration
+  maxPods: 50
+containerdConfigPatches:
+- |
+  [debug]
+    level = 'debug'
 timeout: 5m
 ";
 
@@ -48,7 +63,39 @@ networking:
   apiServerPort: 6443
   podSubnet: 10.1.0.0/16,fd00:1::/56
   disableDefaultCNI: true
-  kubeProxyMode: iptables
+  kubeProxyMode: ipvs
+  dnsSearch: [example.com, corp.example.com]
+kubeadmConfigPatches:
+- |
+  apiVersion: kubeadm.k8s.io/v1beta3
+  kind: ClusterConfiguration
+  metadata:
+    name: config
+  apiServer:
+    certSANs: [api.example.com]
+    extraArgs:
+      v: 4
+  dns:
+    imageTag: v2
+- |
+  kind: JoinConfiguration
+  nodeRegistration:
+    kubeletExtraArgs:
+    - name: max-pods
+      value: \"50\"
+    taints: []
+    ignorePreflightErrors: [all]
+- |
+  kind: KubeletConfiguration
+  apiVersion: kubelet.config.k8s.io/v1beta1
+  serializeImagePulls: true
+- |
+  kind: KubeProxyConfiguration
+  ipvs: {scheduler: lc}
+containerdConfigPatches:
+- |-
+  [plugins.\"io.containerd.grpc.v1.cri\".registry]
+    config_path = \"/etc/containerd/certs.d\"
 nodes:
 - role: worker
   image: kindest/node:v1.37.2@sha256:0123
@@ -60,6 +107,15 @@ nodes:
     nodeRegistration:
       kubeletExtraArgs:
         node-labels: \"ingress-ready=true\"
+        v: 4
+      taints:
+      - key: dedicated
+        effect: NoSchedule
+  - |
+    kind: ClusterConfiguration
+    apiServer:
+      extraArgs: [{name: audit-log-path, value: /var/log/audit.log}]
+      extraVolumes: [{name: log, hostPath: /var/log, mountPath: /var/log}]
   extraPortMappings:
   - containerPort: 80
     hostPort: 8080
@@ -100,7 +156,11 @@ fn a_file_of_our_own_says_all_that_options_say_and_more_of_each_node() {
     assert_eq!(second.settings, wanted.later);
     assert_eq!(texts(&wanted.later.taints), ["gpu=yes:NoSchedule"]);
     assert_eq!(wanted.settings.gates(), BTreeMap::from([("ImageVolume".to_owned(), true)]));
-    assert_eq!(wanted.runtime_config, BTreeMap::from([("api/alpha".to_owned(), "false".to_owned())]));
+    let Components { proxy_mode, dns_search, patches, .. } = wanted.components.clone();
+    assert_eq!((proxy_mode, texts(dns_search)), (ProxyMode::Nftables, vec!["example.com".to_owned()]));
+    assert_eq!(patches.kubelet, [json!({"maxPods": 50})]);
+    assert_eq!(patches.containerd, [json!({"debug": {"level": "debug"}})]);
+    assert_eq!(wanted.components.runtime_config, BTreeMap::from([("api/alpha".to_owned(), "false".to_owned())]));
     assert_eq!((wanted.settings.cni, wanted.settings.awaited()), (Some(Cni::None), Wait::None));
     assert_eq!(wanted.settings.family(), IpFamily::Dual);
     assert_eq!(texts(wanted.settings.timeout), ["5m"]);
@@ -111,12 +171,64 @@ fn a_file_of_kinds_says_the_same_in_other_words() {
     let wanted = wanted("add cluster -f kind.yaml", KIND);
     assert_eq!(wanted.image.as_ref().unwrap().engine_name(), "kindest/node:v1.37.2");
     assert_eq!(texts(wanted.ports()), ["192.0.2.1:6443:6443/tcp", "127.0.0.1:8080:80/tcp"]);
-    assert_eq!(wanted.api_server_names, ["192.0.2.1"]);
+    assert_eq!(wanted.components.api_server_names, ["192.0.2.1", "api.example.com"]);
     let [control_plane, worker] = wanted.members.as_slice() else { panic!("{wanted:?}") };
     assert_eq!(texts(&control_plane.settings.labels), ["ingress-ready=true"]);
     assert_eq!(texts(&control_plane.settings.mounts), ["/srv/data:/data:ro"]);
-    assert_eq!(worker.settings, NodeSettings::default());
+    let flags =
+        |flags: &[(&str, &str)]| flags.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    assert_eq!(control_plane.settings.kubelet_flags, flags(&[("v", "4")]));
+    assert!(control_plane.settings.untainted);
+    assert_eq!(texts(&control_plane.settings.taints), ["dedicated=:NoSchedule"]);
+    let rest = NodeSettings { untainted: true, kubelet_flags: flags(&[("max-pods", "50")]), ..NodeSettings::default() };
+    assert_eq!((&worker.settings, &wanted.later), (&rest, &rest));
     assert_eq!((wanted.settings.cni, wanted.settings.family()), (Some(Cni::None), IpFamily::Dual));
+}
+
+#[test]
+fn patches_say_what_is_merged_whatever_their_version() {
+    let Components { proxy_mode, dns_search, patches, .. } = wanted("add cluster -f kind.yaml", KIND).components;
+    assert_eq!(
+        (proxy_mode, texts(dns_search)),
+        (ProxyMode::Ipvs, vec!["example.com".to_owned(), "corp.example.com".to_owned()])
+    );
+    let flag = |name: &str, value: &str| json!([{"name": name, "value": value}]);
+    let expected = Patches {
+        cluster: vec![
+            json!({"apiServer": {"extraArgs": flag("v", "4")}, "dns": {"imageTag": "v2"}}),
+            json!({"apiServer": {
+                "extraArgs": flag("audit-log-path", "/var/log/audit.log"),
+                "extraVolumes": [{"name": "log", "hostPath": "/var/log", "mountPath": "/var/log"}],
+            }}),
+        ],
+        kubelet: vec![json!({"serializeImagePulls": true})],
+        proxy: vec![json!({"ipvs": {"scheduler": "lc"}})],
+        containerd: vec![
+            json!({"plugins": {"io.containerd.grpc.v1.cri": {"registry": {"config_path": "/etc/containerd/certs.d"}}}}),
+        ],
+    };
+    assert_eq!(patches, expected);
+}
+
+#[test]
+fn kube_proxy_is_left_out_by_its_mode_or_as_a_phase() {
+    let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    for text in [
+        "networking: {kubeProxyMode: none}\n",
+        "kubeadmConfigPatches: ['{kind: InitConfiguration, skipPhases: [addon/kube-proxy]}']\n",
+        "kubeadmConfigPatches: ['{kind: KubeProxyConfiguration, mode: none}']\n",
+    ] {
+        let wanted = wanted("add cluster alex -n 2 -f kind.yaml", &format!("{head}{text}"));
+        assert_eq!(wanted.components.proxy_mode, ProxyMode::None, "{text}");
+    }
+}
+
+#[test]
+fn what_is_the_same_for_all_nodes_may_be_said_again() {
+    let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    let patch = "kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: 50}']";
+    let again = format!("{head}nodes: [{{role: control-plane, {patch}}}, {{role: worker, {patch}}}]\n");
+    assert_eq!(wanted("add cluster alex -f kind.yaml", &again).components.patches.kubelet, [json!({"maxPods": 50})]);
 }
 
 #[test]
@@ -191,10 +303,41 @@ fn what_is_wrong_is_told_with_its_place() {
         (own("nodeCount: 1\ntaints: ['a=b:NoSchedule']\n"), "taints are for workers"),
         (own("nodes: [{role: control-plane, image: a:v1}, {role: worker, image: a:v2}]\n"), "nodes[1].image: 'a:v2'"),
         (kind("nodes: [{role: external-load-balancer}]\n"), "external-load-balancer"),
-        (kind("containerdConfigPatches: ['a']\n"), "containerdConfigPatches: "),
-        (kind("kubeadmConfigPatches: ['a']\n"), "kubeadmConfigPatches: "),
-        (kind("networking: {kubeProxyMode: ipvs}\n"), "networking.kubeProxyMode: 'ipvs'"),
-        (kind("networking: {dnsSearch: [a]}\n"), "networking.dnsSearch: "),
+        (kind("containerdConfigPatches: ['a']\n"), "containerdConfigPatches[0]: "),
+        (kind("containerdConfigPatchesJSON6902: ['[]']\n"), "containerdConfigPatchesJSON6902: JSON patches"),
+        (kind("kubeadmConfigPatches: ['a']\n"), "kubeadmConfigPatches[0]: "),
+        (kind("kubeadmConfigPatches: ['a: b']\n"), "kubeadmConfigPatches[0]: it does not tell the kind"),
+        (kind("kubeadmConfigPatches: ['kind: Pod']\n"), "kubeadmConfigPatches[0]: 'Pod' is nothing"),
+        (
+            kind("kubeadmConfigPatchesJSON6902: [{kind: ClusterConfiguration}]\n"),
+            "kubeadmConfigPatchesJSON6902: JSON patches",
+        ),
+        (
+            kind("kubeadmConfigPatches: ['{kind: KubeProxyConfiguration, mode: userspace}']\n"),
+            "'userspace' is none of iptables",
+        ),
+        (
+            kind("kubeadmConfigPatches: ['{kind: ClusterConfiguration, networking: {dnsDomain: a.example}}']\n"),
+            "kubeadmConfigPatches[0]: networking cannot be changed",
+        ),
+        (
+            kind("kubeadmConfigPatches: ['{kind: ClusterConfiguration, etcd: {local: {dataDir: /a}}}']\n"),
+            "kubeadmConfigPatches[0]: etcd.local.dataDir cannot be changed",
+        ),
+        (
+            kind("kubeadmConfigPatches: ['{kind: ClusterConfiguration, scheduler: {extraArgs: [v]}}']\n"),
+            "kubeadmConfigPatches[0]: extraArgs are neither",
+        ),
+        (
+            kind("kubeadmConfigPatches: ['{kind: JoinConfiguration, nodeRegistration: {name: a}}']\n"),
+            "kubeadmConfigPatches[0]: unknown field `name`",
+        ),
+        (
+            kind("kubeadmConfigPatches: ['{kind: InitConfiguration, skipPhases: [addon/coredns]}']\n"),
+            "kubeadmConfigPatches[0]: phase 'addon/coredns' cannot be skipped",
+        ),
+        (kind("networking: {kubeProxyMode: userspace}\n"), "'userspace' is none of iptables"),
+        (kind("networking: {dnsSearch: ['a b']}\n"), "'a b'"),
         (kind("networking: {apiServerAddress: 192.0.2.1}\n"), "networking.apiServerAddress: an address without a port"),
         (kind("networking: {apiServerPort: 70000}\n"), "networking.apiServerPort: 70000"),
         (kind("networking: {ipFamilly: ipv4}\n"), "ipFamilly"),
@@ -213,14 +356,20 @@ fn what_is_wrong_is_told_with_its_place() {
             "protocol: 'ICMP'",
         ),
         (
-            kind("nodes: [{kubeadmConfigPatches: ['kind: ClusterConfiguration']}]\n"),
-            "nodes[0].kubeadmConfigPatches[0]: ",
+            kind(
+                "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {v: 1 2}}}']}]\n",
+            ),
+            "nodes[0].kubeadmConfigPatches[0]: the value of the kubelet's 'v' has spaces",
+        ),
+        (
+            kind("nodes: [{}, {role: worker, kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: 9}']}]\n"),
+            "nodes[1].kubeadmConfigPatches[0]: KubeletConfiguration is the same for all nodes",
         ),
         (
             kind(
-                "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {v: 9}}}']}]\n",
+                "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {node-ip: 192.0.2.1}}}']}]\n",
             ),
-            "cannot be followed",
+            "nodes[0].kubeadmConfigPatches[0]: the kubelet's 'node-ip' is set already",
         ),
     ] {
         let error = parse_line("add cluster alex -f c.yaml").unwrap().with_file(Some(&text)).unwrap_err();

@@ -152,6 +152,7 @@ impl Words<'_> {
                 memory: self.value("memory")?,
                 taints: self.values("taint")?,
                 labels: self.values("label")?,
+                ..NodeSettings::default()
             },
             feature_gates: self.values("feature-gate")?,
             cni: self.value("cni")?,

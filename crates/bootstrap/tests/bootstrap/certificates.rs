@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use qbo_bootstrap::{ClusterPlan, Contents, IpFamily, Pki, files};
+use qbo_bootstrap::{Contents, IpFamily, Pki, files};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivateKeyDer, ServerName};
 use webpki::EndEntityCert;
@@ -172,7 +172,8 @@ fn shows_no_key_in_its_debug_form() {
 
 #[test]
 fn names_the_certificate_that_cannot_be_made() {
-    let plan = ClusterPlan { extra_sans: vec!["ümlaut.example".to_owned()], ..sample::plan("v1.37.2") };
+    let mut plan = sample::plan("v1.37.2");
+    plan.options.components.api_server_names = vec!["ümlaut.example".to_owned()];
     let error = Pki::generate(&plan, SystemTime::now()).unwrap_err();
     assert_eq!(error.to_string(), "cannot make the certificate of kube-apiserver");
 }

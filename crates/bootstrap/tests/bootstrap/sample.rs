@@ -1,9 +1,10 @@
 //! The plans the tests share.
 
 use qbo_bootstrap::{
-    ClusterOptions, ClusterPlan, Cni, Endpoint, IpFamily, LocalRegistry, NodeOptions, NodePlan, Registry, Resources,
-    Role, pod_subnets,
+    ClusterOptions, ClusterPlan, Cni, Components, Endpoint, IpFamily, LocalRegistry, NodeOptions, NodePlan, Patches,
+    ProxyMode, Registry, Resources, Role, pod_subnets,
 };
+use serde_json::json;
 
 /// One control plane, one worker.
 pub(crate) fn plan(kubernetes: &str) -> ClusterPlan {
@@ -17,8 +18,10 @@ pub(crate) fn plan(kubernetes: &str) -> ClusterPlan {
         service_subnets: IpFamily::Ipv4.service_subnets(),
         dns_domain: "cluster.local".to_owned(),
         network_mtu: 1500,
-        extra_sans: vec!["api.example".to_owned()],
-        options: ClusterOptions::default(),
+        options: ClusterOptions {
+            components: Components { api_server_names: vec!["api.example".to_owned()], ..Components::default() },
+            ..ClusterOptions::default()
+        },
         nodes: vec![
             node("control-2b251a2c.localhost", Role::ControlPlane, 0),
             node("worker-2b251a2c.localhost", Role::Worker, 1),
@@ -59,7 +62,23 @@ pub(crate) fn plan_with_options() -> ClusterPlan {
     plan.options = ClusterOptions {
         cni: Cni::None,
         feature_gates: [("AllBeta".to_owned(), true), ("AnonymousAuth".to_owned(), false)].into(),
-        runtime_config: [("api/alpha".to_owned(), "false".to_owned())].into(),
+        components: Components {
+            runtime_config: [("api/alpha".to_owned(), "false".to_owned())].into(),
+            api_server_names: vec!["api.example".to_owned()],
+            proxy_mode: ProxyMode::Ipvs,
+            dns_search: Vec::new(),
+            patches: Patches {
+                cluster: vec![json!({
+                    "apiServer": {"extraArgs": [{"name": "audit-log-path", "value": "-"}]},
+                    "etcd": {"local": {"extraArgs": [{"name": "quota-backend-bytes", "value": "1073741824"}]}},
+                    "scheduler": {"extraArgs": [{"name": "leader-elect", "value": "true"}, {"name": "v", "value": "4"}]},
+                })],
+                kubelet: vec![json!({"maxPods": 50, "imageGCHighThresholdPercent": null})],
+                proxy: vec![json!({"conntrack": {"min": 0}, "ipvs": {"scheduler": "lc"}})],
+                containerd: Vec::new(),
+            },
+        },
+        containerd: Some("version = 3\n".to_owned()),
         registries: vec![Registry::new("localhost:5001", &["http://172.20.0.1:5000"]).unwrap()],
         local_registry: Some(LocalRegistry {
             host: "localhost:5001".to_owned(),
@@ -71,6 +90,8 @@ pub(crate) fn plan_with_options() -> ClusterPlan {
         node.options = NodeOptions {
             labels: ["disk=fast", "node-role.kubernetes.io/storage="].map(|label| label.parse().unwrap()).into(),
             taints: vec!["disk=slow:PreferNoSchedule".parse().unwrap()],
+            untainted: true,
+            kubelet_flags: [("v".to_owned(), "4".to_owned())].into(),
             reserved: Resources { cpu_millis: 6500, memory: 15_032_385_536 },
         };
     }

@@ -304,6 +304,10 @@ impl Engine for DockerEngine {
         self.start_container(container).await
     }
 
+    async fn release_container(&self, container: &str) {
+        freezer::released(container).await;
+    }
+
     async fn stop_container(&self, container: &str, grace: Duration) -> Result<(), EngineError> {
         self.set_restart_policy(container, body::STAYS_STOPPED).await?;
         let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);

@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 use ipnet::{Ipv4Net, Ipv6Net};
 use qbo_api::image::ImageReference;
 use qbo_api::message::Code;
+use qbo_api::name::Domain;
 use qbo_api::settings::{HostMount, PortMapping};
 use qbo_bootstrap::Resources;
 
@@ -66,6 +67,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Starts a container that was stopped: from now on it comes back when the engine starts anew. One that runs is no
     /// error.
     async fn resume_container(&self, container: &str) -> Result<(), EngineError>;
+    /// Lets a container end whose processes were killed and are held back; does nothing to any other.
+    async fn release_container(&self, container: &str);
     /// Asks a container to end, and ends it after `grace`; one that does not run is no error. It stays stopped also when
     /// the engine starts anew.
     async fn stop_container(&self, container: &str, grace: Duration) -> Result<(), EngineError>;
@@ -207,6 +210,8 @@ pub struct Extras {
     pub mounts: Vec<HostMount>,
     /// What it may use at most; zero is no limit.
     pub limit: Resources,
+    /// Domains in which it looks for names that are not whole.
+    pub dns_search: Vec<Domain>,
 }
 
 /// An image this host holds.

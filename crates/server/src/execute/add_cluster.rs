@@ -74,8 +74,9 @@ async fn add_all(
     let local = ensure(services, &image, reporter, running).await?;
     let name = image.engine_name();
     let kubernetes = services.images.kubernetes(&name, &local).await?;
-    let wishes = Wishes::new(wanted, name, kubernetes, info.host)?;
+    let mut wishes = Wishes::new(wanted, name, kubernetes, info.host)?;
     let blueprint = prepare(services, &wishes, &local, reporter, running).await?;
+    wishes.containerd.clone_from(&blueprint.containerd);
     let made = claimed.into_iter().map(|(identity, claim)| {
         make(services, identity, (wishes.clone(), Arc::clone(&blueprint)), reporter, running, claim)
     });

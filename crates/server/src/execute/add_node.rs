@@ -64,6 +64,7 @@ async fn add_to(
     let revision = services.registries.revision();
     let (options, extras) = living.newcomer(role, services.engine.info().await?.host)?;
     let mut plan = living.plan(kubernetes.clone(), role, more, &options)?;
+    plan.options.containerd = living.containerd(&*services.engine).await?;
     services.registries.plan(&cluster.identity.user, living.network().v4, &mut plan).await?;
     let pki = living.pki(&*services.engine, &plan, more).await?;
     let new: &[NodePlan] = &plan.nodes[plan.nodes.len() - more..];

@@ -161,7 +161,12 @@ impl Cloud {
         assert_eq!(ended.outcome, Ok(()), "{line}");
     }
 
-    /// Runs a command line that fails.
+    /// Runs a command line that must fail, with a file beside it.
+    pub(crate) async fn fail_with(&self, line: &str, file: &str) -> Failure {
+        self.begin_with(line, Some(file)).run().await.outcome.expect_err(line)
+    }
+
+    /// Runs a command line that must fail.
     pub(crate) async fn fail(&self, line: &str) -> Failure {
         self.run(line).await.outcome.expect_err(line)
     }

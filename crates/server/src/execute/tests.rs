@@ -8,6 +8,7 @@ mod get;
 mod images;
 mod nodes;
 mod options;
+mod patches;
 mod registries;
 mod together;
 mod usage;

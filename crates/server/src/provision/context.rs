@@ -9,7 +9,8 @@ use qbo_api::name::Domain;
 use qbo_api::settings::{PortMapping, Wait};
 use qbo_api::wanted::Wanted;
 use qbo_bootstrap::{
-    Blueprint, ClusterPlan, Endpoint, KubernetesVersion, NodeOptions, NodePlan, Pki, Resources, Role, pod_subnets,
+    Blueprint, ClusterOptions, ClusterPlan, Endpoint, KubernetesVersion, NodeOptions, NodePlan, Pki, Resources, Role,
+    pod_subnets,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -44,8 +45,8 @@ pub struct Wishes {
     pub members: Vec<Member>,
     /// What nodes that come later must know.
     pub recorded: Recorded,
-    /// Further names and addresses that the API server's certificate holds for.
-    pub api_server_names: Vec<String>,
+    /// containerd's configuration, once it is known; none where the image's own serves.
+    pub containerd: Option<String>,
     /// What is waited for.
     pub wait: Wait,
     /// The domain of the nodes' names.
@@ -130,20 +131,21 @@ impl Wishes {
         let members = wanted.members.iter().map(|member| {
             let role = if member.control_plane { Role::ControlPlane } else { Role::Worker };
             let (options, extras) = of_node(role, &member.settings, host)?;
+            let extras = Extras { dns_search: wanted.components.dns_search.clone(), ..extras };
             Ok(Member { role, options, extras, ports: member.ports.clone() })
         });
         let mut members: Vec<Member> = members.collect::<Result<_, Failure>>()?;
         // What is said of workers must be possible also for those that come later.
         of_node(Role::Worker, &wanted.later, host)?;
         members[0].ports.extend_from_slice(&wanted.settings.ports);
-        let recorded = Recorded::new(&wanted.settings, wanted.runtime_config.clone());
+        let recorded = Recorded::new(&wanted.settings, &wanted.later, wanted.components.clone());
         recorded.refuse_overlap()?;
         Ok(Self {
             image,
             kubernetes,
             members,
             recorded,
-            api_server_names: wanted.api_server_names.clone(),
+            containerd: None,
             wait: wanted.settings.awaited(),
             domain: wanted.domain.clone(),
             retain: wanted.retain,
@@ -158,7 +160,7 @@ impl Wishes {
             kubernetes,
             members: vec![Member { role: Role::ControlPlane, options, extras, ports }],
             recorded: Recorded::default(),
-            api_server_names: Vec::new(),
+            containerd: None,
             wait: Wait::default(),
             domain: Domain::default(),
             retain: false,
@@ -189,8 +191,7 @@ impl Wishes {
             pod_subnets: of_pods.clone(),
             service_subnets: service_subnets.clone(),
             dns_domain: "cluster.local".into(),
-            extra_sans: self.api_server_names.clone(),
-            options: self.recorded.options(),
+            options: ClusterOptions { containerd: self.containerd.clone(), ..self.recorded.options() },
             network_mtu: NETWORK_MTU,
             nodes,
         };

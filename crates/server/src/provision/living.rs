@@ -10,8 +10,8 @@ use qbo_api::message::Code;
 use qbo_api::name::Domain;
 use qbo_api::settings::{NodeSettings, Wait};
 use qbo_bootstrap::{
-    Authorities, ClusterPlan, Endpoint, KubernetesVersion, NodeOptions, NodePlan, Pki, Resources, Role,
-    free_pod_subnets,
+    Authorities, CONTAINERD_CONFIGURATION, ClusterPlan, Endpoint, KubernetesVersion, NodeOptions, NodePlan, Pki,
+    Resources, Role, free_pod_subnets,
 };
 
 use super::context::{API_SERVER_PORT, Member, NETWORK_MTU, Wishes, node_name};
@@ -65,13 +65,23 @@ impl<'a> Living<'a> {
     /// What nodes that come now are asked, for their files and for their containers. Labels and taints are those of workers.
     pub fn newcomer(&self, role: Role, host: Resources) -> Result<(NodeOptions, Extras), Failure> {
         let worker = &self.recorded.worker;
-        match role {
+        let (options, extras) = match role {
             Role::Worker => of_node(role, worker, host),
             Role::ControlPlane => {
                 let settings = NodeSettings { labels: Vec::new(), taints: Vec::new(), ..worker.clone() };
                 of_node(role, &settings, host)
             }
+        }?;
+        Ok((options, Extras { dns_search: self.recorded.components.dns_search.clone(), ..extras }))
+    }
+
+    /// containerd's configuration where the cluster was made with another than its image's: that of its control plane.
+    pub async fn containerd(&self, engine: &dyn Engine) -> Result<Option<String>, Failure> {
+        if self.recorded.components.patches.containerd.is_empty() {
+            return Ok(None);
         }
+        let file = engine.read_file(&self.control_plane.container.id, CONTAINERD_CONFIGURATION).await?;
+        Ok(file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// What it would be asked to be, were it made now of a single control plane.
@@ -81,7 +91,7 @@ impl<'a> Living<'a> {
             kubernetes,
             members: vec![Member::control_plane()],
             recorded: self.recorded.clone(),
-            api_server_names: Vec::new(),
+            containerd: None,
             wait: Wait::default(),
             domain: self.domain(),
             retain: false,
@@ -128,7 +138,6 @@ impl<'a> Living<'a> {
             pod_subnets: pod_subnets.clone(),
             service_subnets: service_subnets.clone(),
             dns_domain: "cluster.local".into(),
-            extra_sans: Vec::new(),
             options: self.recorded.options(),
             network_mtu: NETWORK_MTU,
             nodes,

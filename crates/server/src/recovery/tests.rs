@@ -215,3 +215,40 @@ async fn a_command_that_leaves_something_calls_for_a_clean_up() {
     stop.cancel();
     task.await.unwrap();
 }
+
+/// Which nodes a clean-up lets go.
+fn released(cloud: &Cloud) -> Vec<String> {
+    let calls = cloud.engine.calls().into_iter();
+    calls.filter_map(|call| call.strip_prefix("release_container ").map(ToOwned::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn whatever_runs_may_have_been_killed_and_is_let_go() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster alex -n 2").await;
+    let mut nodes = cloud.engine.held().containers.into_values().map(|held| held.container);
+    let worker = nodes.find(|node| node.labels[LABEL_ROLE] != CONTROL_PLANE).expect("one of two").name;
+    cloud.succeed(&format!("stop node {worker}")).await;
+    cloud.sweep().await;
+    let running = cloud.engine.held().containers.into_iter().filter(|(_, held)| held.container.running);
+    assert_eq!(released(&cloud), running.map(|(id, _)| id).collect::<Vec<_>>());
+}
+
+/// The engine ends nodes when it starts, and whether they ended is seen only later.
+#[tokio::test(start_paused = true)]
+async fn after_each_ring_it_is_looked_several_times() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster alex -n 1").await;
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(run(Arc::clone(&cloud.services), stop.clone()));
+    let mut looked = Vec::new();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        looked.push(released(&cloud).len());
+        cloud.services.left_overs.ring();
+    }
+    // One node is looked at.
+    assert_eq!((looked[1] - looked[0], looked[2] - looked[1]), (1 + LATER.len(), 1 + LATER.len()));
+    stop.cancel();
+    task.await.unwrap();
+}

@@ -54,6 +54,7 @@ pub(super) fn node(container: &NewContainer, runtime: Runtime) -> ContainerCreat
             // As much as memory alone: without swap, as the kubelet counts.
             memory_swap: limit(extras.limit.memory),
             sysctls: extras.address_v6.map(|_| ipv6_settings()),
+            dns_search: Some(extras.dns_search.iter().map(ToString::to_string).collect()),
             tmpfs: Some(HashMap::from([("/tmp".into(), String::new()), ("/run".into(), String::new())])),
             restart_policy: Some(restart_policy(COMES_BACK)),
             ..HostConfig::default()

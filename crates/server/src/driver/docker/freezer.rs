@@ -31,16 +31,41 @@ pub(super) async fn thawing<T>(container: &str, grace: Duration, ending: impl Fu
 
 /// Thaws what is frozen in a container; tells whether anything was.
 pub(super) async fn thawed(container: &str) -> bool {
+    thawed_where(container, |_| true).await
+}
+
+/// Thaws what was killed in a container and cannot end for being frozen. Nothing else: somebody may have paused it.
+pub(super) async fn released(container: &str) {
+    thawed_where(container, holds_killed).await;
+}
+
+async fn thawed_where(container: &str, thaws: fn(&Path) -> bool) -> bool {
     let owned = container.to_owned();
-    let count = tokio::task::spawn_blocking(move || thaw(Path::new(ROOT), &owned)).await.unwrap_or_default();
+    let count = tokio::task::spawn_blocking(move || thaw(Path::new(ROOT), &owned, thaws)).await.unwrap_or_default();
     if count > 0 {
         tracing::info!(container, count, "thawed what kept a container from its end");
     }
     count > 0
 }
 
-/// Thaws all groups of a container, and tells how many of them were frozen.
-fn thaw(root: &Path, container: &str) -> usize {
+/// Whether a process of this group was killed and is still there.
+fn holds_killed(group: &Path) -> bool {
+    let processes = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    processes.lines().any(|process| {
+        // One that ended meanwhile is no hindrance.
+        std::fs::read_to_string(format!("/proc/{process}/status")).is_ok_and(|status| is_killed(&status))
+    })
+}
+
+/// Whether SIGKILL, the ninth signal, is among what a process or its first thread has yet to be told (`proc_pid_status(5)`).
+fn is_killed(status: &str) -> bool {
+    let pending =
+        status.lines().filter_map(|line| line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:")));
+    pending.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok()).any(|mask| mask & (1 << 8) != 0)
+}
+
+/// Thaws the groups of a container for which that holds, and tells how many of them were frozen.
+fn thaw(root: &Path, container: &str, thaws: fn(&Path) -> bool) -> usize {
     // By Docker's own driver of cgroups, and by systemd's. Its first process would tell no more: one that ended already and waits
     // for the frozen ones is in no group any more.
     let places = [format!("docker/{container}"), format!("system.slice/docker-{container}.scope")];
@@ -53,7 +78,7 @@ fn thaw(root: &Path, container: &str) -> usize {
         groups.extend(entries.flatten().filter(is_directory).map(|entry| entry.path()));
         let state = group.join(STATE);
         let is_frozen = std::fs::read_to_string(&state).is_ok_and(|state| state.trim() != THAWED);
-        if is_frozen && std::fs::write(&state, THAWED).is_ok() {
+        if is_frozen && thaws(&group) && std::fs::write(&state, THAWED).is_ok() {
             count += 1;
         }
     }
@@ -79,10 +104,29 @@ mod tests {
             std::fs::create_dir_all(root.path().join(group)).unwrap();
             std::fs::write(file(group), state).unwrap();
         }
-        assert_eq!(thaw(root.path(), "1a2b"), 3);
+        let holds_killed = |group: &Path| group.ends_with("cri");
+        assert_eq!(thaw(root.path(), "1a2b", holds_killed), 1);
+        assert_eq!(thaw(root.path(), "1a2b", |_| true), 2);
         let states = groups.map(|(group, _)| std::fs::read_to_string(file(group)).unwrap().trim().to_owned());
         assert_eq!(states, [THAWED, THAWED, THAWED, "FROZEN", THAWED]);
-        assert_eq!((thaw(root.path(), "1a2b"), thaw(root.path(), "absent")), (0, 0));
+        assert_eq!(["1a2b", "absent"].map(|container| thaw(root.path(), container, |_| true)), [0, 0]);
+    }
+
+    #[test]
+    fn a_process_that_was_killed_and_is_there_has_yet_to_be_told() {
+        let status = |own: &str, shared: &str| {
+            format!("Name:\tetcd\nSigPnd:\t{own}\nShdPnd:\t{shared}\nSigBlk:\tffffffffffffffff\n")
+        };
+        let (none, terminated, killed) = ("0000000000000000", "0000000000004000", "0000000000000100");
+        for (own, shared, expected) in [
+            (none, none, false),
+            (terminated, terminated, false),
+            (killed, none, true),
+            (none, "0000000000004100", true),
+        ] {
+            assert_eq!(is_killed(&status(own, shared)), expected, "{own} {shared}");
+        }
+        assert!(!holds_killed(Path::new("/absent")));
     }
 
     #[tokio::test(start_paused = true)]

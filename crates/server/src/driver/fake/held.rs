@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use qbo_api::settings::PortMapping;
+use qbo_bootstrap::CONTAINERD_CONFIGURATION;
 use serde_json::json;
 
 use super::etcd::FakeMember;
@@ -223,6 +224,7 @@ impl FakeImage {
     pub(crate) fn node(name: &str, version: &str) -> Self {
         Self::other(name)
             .with_file("/kind/version", version)
+            .with_file(CONTAINERD_CONFIGURATION, "version = 3\n[debug]\nlevel = \"info\"\n")
             .with_file(
                 "/kind/manifests/default-cni.yaml",
                 "apiVersion: apps/v1\nkind: DaemonSet\nmetadata:\n  name: kindnet\n",

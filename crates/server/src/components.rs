@@ -1,0 +1,111 @@
+//! The kubelet and the containerd of a node image, asked in one of its containers whether they take a configuration: with one that they
+//! refuse no node would become Ready, and nobody would be told why.
+
+use std::collections::BTreeMap;
+
+use qbo_api::message::Code;
+use qbo_bootstrap::{CONTAINERD_CONFIGURATION, Contents, NodeFile, tar};
+use serde_json::Value;
+
+use crate::driver::engine::Engine;
+use crate::error::Failure;
+use crate::kubeadm::run;
+
+/// Refuses feature gates that the image's Kubernetes does not know, or does not let anybody turn: with them no component would start.
+pub async fn check_gates(engine: &dyn Engine, container: &str, gates: &BTreeMap<String, bool>) -> Result<(), Failure> {
+    if gates.is_empty() {
+        return Ok(());
+    }
+    let gates: Vec<String> = gates.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    // The kubelet looks at its gates first, and then ends: there is no such file.
+    let command =
+        format!("timeout 20 kubelet --feature-gates={} --kubeconfig=/nonexistent 2>&1 || true", gates.join(","));
+    let said = run(engine, container, &command).await?;
+    let Some(refusal) = gate_refusal(&said) else { return Ok(()) };
+    let cure = "see which there are: https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates";
+    Err(Failure::new(Code::UNPROCESSABLE, format!("the node image's Kubernetes refuses it: {refusal}"), cure))
+}
+
+/// What a component says of a feature gate.
+fn gate_refusal(said: &str) -> Option<&str> {
+    let begins = ["unrecognized feature gate", "cannot set feature gate"];
+    let at = begins.iter().find_map(|words| said.find(words))?;
+    said[at..].split(['"', '\n']).next()
+}
+
+/// Refuses a configuration that the image's kubelet does not load.
+pub async fn check_kubelet(engine: &dyn Engine, container: &str, path: &str) -> Result<(), Failure> {
+    // The kubelet loads its configuration first, and then ends: there is no such file.
+    let command = format!("timeout 20 kubelet --config={path} --kubeconfig=/nonexistent 2>&1 || true");
+    let said = run(engine, container, &command).await?;
+    let Some(refusal) = configuration_refusal(&said) else { return Ok(()) };
+    let problem = format!("kubeadmConfigPatches: the node image's kubelet refuses it: {refusal}");
+    Err(Failure::new(
+        Code::UNPROCESSABLE,
+        problem,
+        "see which fields there are: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1",
+    ))
+}
+
+/// What a kubelet says of its configuration, without the quotation marks of its log.
+fn configuration_refusal(said: &str) -> Option<String> {
+    let begins = ["failed to load kubelet config file", "failed to validate kubelet configuration"];
+    let line = said.lines().find(|line| begins.iter().any(|words| line.contains(words)))?;
+    let words = line.split_once("err=\"").and_then(|(_, words)| words.strip_suffix('"')).unwrap_or(line);
+    Some(words.replace("\\\"", "\""))
+}
+
+/// The image's configuration of containerd with patches, unless its containerd refuses that.
+pub async fn patched_containerd(
+    engine: &dyn Engine,
+    container: &str,
+    configuration: &str,
+    patches: &[Value],
+) -> Result<String, Failure> {
+    let refused = |problem: String| {
+        let cure = format!("see how it is: docker run --rm --entrypoint cat IMAGE {CONTAINERD_CONFIGURATION}");
+        Failure::new(Code::UNPROCESSABLE, problem, cure)
+    };
+    let patched =
+        qbo_bootstrap::patched_containerd(configuration, patches).map_err(|error| refused(error.to_string()))?;
+    let contents = Contents::File(patched.clone().into_bytes());
+    let file = NodeFile { path: CONTAINERD_CONFIGURATION.to_owned(), mode: 0o644, contents };
+    engine.put_archive(container, tar(&[file])).await?;
+    let dump =
+        format!("containerd --config {CONTAINERD_CONFIGURATION} config dump >/dev/null 2>/tmp/said || cat /tmp/said");
+    let said = run(engine, container, &dump).await?;
+    match said.lines().last() {
+        Some(line) => Err(refused(format!("containerdConfigPatches: the node image's containerd refuses it: {line}"))),
+        None => Ok(patched),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_gate_is_found_in_what_the_kubelet_says() {
+        let failed = |words: &str| {
+            format!("Flag --feature-gates has been deprecated\nE1127 run.go:72] \"command failed\" err=\"{words}\"\n")
+        };
+        let unknown =
+            failed("failed to set feature gates from initial flags-based config: unrecognized feature gate: Foo");
+        assert_eq!(gate_refusal(&unknown), Some("unrecognized feature gate: Foo"));
+        let locked = failed("failed to set: cannot set feature gate Bar to false, feature is locked to true");
+        assert_eq!(gate_refusal(&locked), Some("cannot set feature gate Bar to false, feature is locked to true"));
+        let fine = failed("failed to run Kubelet: invalid kubeconfig: stat /nonexistent: no such file or directory");
+        assert_eq!(gate_refusal(&fine), None);
+    }
+
+    #[test]
+    fn a_refused_configuration_is_found_in_what_the_kubelet_says() {
+        let failed =
+            |words: &str| format!("I1127 server.go] starting\nE1127 run.go:72] \"command failed\" err=\"{words}\"\n");
+        let unknown = failed("failed to load kubelet config file, path: /a, error: unknown field \\\"maxPodz\\\"");
+        let expected = "failed to load kubelet config file, path: /a, error: unknown field \"maxPodz\"";
+        assert_eq!(configuration_refusal(&unknown).as_deref(), Some(expected));
+        let fine = failed("failed to run Kubelet: invalid kubeconfig: stat /nonexistent: no such file or directory");
+        assert_eq!(configuration_refusal(&fine), None);
+    }
+}
