@@ -66,17 +66,17 @@ pub async fn patched_containerd(
         let cure = format!("see how it is: docker run --rm --entrypoint cat IMAGE {CONTAINERD_CONFIGURATION}");
         Failure::new(Code::UNPROCESSABLE, problem, cure)
     };
-    let patched =
-        qbo_bootstrap::patched_containerd(configuration, patches).map_err(|error| refused(error.to_string()))?;
-    let contents = Contents::File(patched.clone().into_bytes());
+    let text = qbo_bootstrap::patched_containerd(configuration, patches).map_err(|error| refused(error.to_string()))?;
+    let contents = Contents::File(text.clone().into_bytes());
     let file = NodeFile { path: CONTAINERD_CONFIGURATION.to_owned(), mode: 0o644, contents };
     engine.put_archive(container, tar(&[file])).await?;
-    let dump =
-        format!("containerd --config {CONTAINERD_CONFIGURATION} config dump >/dev/null 2>/tmp/said || cat /tmp/said");
-    let said = run(engine, container, &dump).await?;
+    let command = format!(
+        "said=$(containerd --config {CONTAINERD_CONFIGURATION} config dump 2>&1 >/dev/null) || printf '%s\\n' \"$said\""
+    );
+    let said = run(engine, container, &command).await?;
     match said.lines().last() {
         Some(line) => Err(refused(format!("containerdConfigPatches: the node image's containerd refuses it: {line}"))),
-        None => Ok(patched),
+        None => Ok(text),
     }
 }
 

@@ -205,7 +205,7 @@ fn a_file_of_kinds_makes_a_cluster_with_both_families() {
         "kind.yaml",
         &format!(
             "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: {DUAL}\n\
-             networking:\n  ipFamily: dual\n  apiServerPort: {port}\n  dnsSearch: [example.com]\n\
+             networking:\n  ipFamily: dual\n  apiServerPort: {port}\n  kubeProxyMode: nftables\n  dnsSearch: [example.com]\n\
              nodes:\n- role: control-plane\n  image: {image}\n- role: worker\n  image: {image}\n{PATCHES}",
             image = image()
         ),
@@ -310,7 +310,7 @@ fn patches_are_obeyed(scene: &Scene, kubectl: &Kubectl) {
     assert!(command.contains(&json!("--audit-log-path=-")), "{command:?}");
     let proxy = kubectl.get(&["configmap", "kube-proxy", "--namespace=kube-system"]);
     let proxy = proxy["data"]["config.conf"].as_str().expect("a text");
-    assert!(proxy.contains("- primary"), "{proxy}");
+    assert!(proxy.contains("- primary") && proxy.contains("mode: nftables"), "{proxy}");
 }
 
 #[test]

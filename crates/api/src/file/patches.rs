@@ -62,7 +62,7 @@ pub(super) struct Patched {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "the head is read before; nothing is checked that could be ignored")]
-struct Node {
+struct Registering {
     #[serde(default)]
     api_version: String,
     kind: String,
@@ -114,54 +114,54 @@ impl Patched {
     ) -> Result<NodeSettings, FileError> {
         let mut settings = NodeSettings::default();
         for (index, text) in texts.iter().enumerate() {
-            let path = format!("{node}.kubeadmConfigPatches[{index}]");
-            settings = self.add_one_to_node(&path, text, is_first)?.over(&settings);
+            let place = format!("{node}.kubeadmConfigPatches[{index}]");
+            settings = self.add_one_to_node(&place, text, is_first)?.over(&settings);
         }
         Ok(settings)
     }
 
-    fn add(&mut self, path: &str, text: &str) -> Result<(), FileError> {
-        let (kind, patch) = read(path, text)?;
+    fn add(&mut self, place: &str, text: &str) -> Result<(), FileError> {
+        let (kind, patch) = read(place, text)?;
         match kind.as_str() {
             "InitConfiguration" => {
-                let more = self.registered(path, patch)?;
+                let more = self.registered(place, patch)?;
                 self.first = more.over(&self.first);
             }
             "JoinConfiguration" => {
-                let more = self.registered(path, patch)?;
+                let more = self.registered(place, patch)?;
                 self.rest = more.over(&self.rest);
             }
-            "ClusterConfiguration" => self.add_to_cluster(path, patch)?,
+            "ClusterConfiguration" => self.add_to_cluster(place, patch)?,
             "KubeletConfiguration" => self.patches.kubelet.push(patch),
-            "KubeProxyConfiguration" => self.add_to_proxy(path, patch)?,
-            _ => return Err(FileError::at(path, format!("'{kind}' is nothing that kubeadm reads"), KINDS)),
+            "KubeProxyConfiguration" => self.add_to_proxy(place, patch)?,
+            _ => return Err(FileError::at(place, format!("'{kind}' is nothing that kubeadm reads"), KINDS)),
         }
         Ok(())
     }
 
     /// A registration of either kind is for the node it stands at. What is the same for all nodes kubeadm reads at the first control plane,
     /// of which the others have it; there it may only be said again.
-    fn add_one_to_node(&mut self, path: &str, text: &str, is_first: bool) -> Result<NodeSettings, FileError> {
-        let (kind, patch) = read(path, text)?;
+    fn add_one_to_node(&mut self, place: &str, text: &str, is_first: bool) -> Result<NodeSettings, FileError> {
+        let (kind, patch) = read(place, text)?;
         if matches!(kind.as_str(), "InitConfiguration" | "JoinConfiguration") {
-            return self.registered(path, patch);
+            return self.registered(place, patch);
         }
         if is_first {
-            self.add(path, text)?;
+            self.add(place, text)?;
         } else {
             let mut alone = Self::default();
-            alone.add(path, text)?;
+            alone.add(place, text)?;
             if !self.says(&alone) {
                 let problem = format!("{kind} is the same for all nodes");
-                return Err(FileError::at(path, problem, "write it to kubeadmConfigPatches of the whole file"));
+                return Err(FileError::at(place, problem, "write it to kubeadmConfigPatches of the whole file"));
             }
         }
         Ok(NodeSettings::default())
     }
 
-    fn add_containerd(&mut self, path: &str, text: &str) -> Result<(), FileError> {
+    fn add_containerd(&mut self, place: &str, text: &str) -> Result<(), FileError> {
         let patch: Value = toml::from_str(text).map_err(|error| {
-            FileError::at(path, error.message(), "write a part of containerd's configuration, in TOML")
+            FileError::at(place, error.message(), "write a part of containerd's configuration, in TOML")
         })?;
         self.patches.containerd.push(patch);
         Ok(())
@@ -175,10 +175,10 @@ impl Patched {
             && others.proxy_mode.is_none_or(|mode| self.proxy_mode == Some(mode))
     }
 
-    fn registered(&mut self, path: &str, patch: Value) -> Result<NodeSettings, FileError> {
+    fn registered(&mut self, place: &str, patch: Value) -> Result<NodeSettings, FileError> {
         let cure = "nodeRegistration.kubeletExtraArgs, nodeRegistration.taints and skipPhases: [addon/kube-proxy] are possible";
-        let refused = |problem: String| FileError::at(path, problem, cure);
-        let Node { node_registration, skip_phases, .. } =
+        let refused = |problem: String| FileError::at(place, problem, cure);
+        let Registering { node_registration, skip_phases, .. } =
             serde_json::from_value(patch).map_err(|error| refused(error.to_string()))?;
         for phase in skip_phases {
             if phase != "addon/kube-proxy" {
@@ -209,33 +209,33 @@ impl Patched {
         Ok(settings)
     }
 
-    fn add_to_cluster(&mut self, path: &str, mut patch: Value) -> Result<(), FileError> {
+    fn add_to_cluster(&mut self, place: &str, mut patch: Value) -> Result<(), FileError> {
         let cure = format!("possible are {}", POSSIBLE.join(", "));
         if let Some(field) = impossible(&patch, "") {
-            return Err(FileError::at(path, format!("{field} cannot be changed"), cure));
+            return Err(FileError::at(place, format!("{field} cannot be changed"), cure));
         }
         for component in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
             let Some(given) = patch.pointer_mut(component).and_then(|fields| fields.get_mut("extraArgs")) else {
                 continue;
             };
-            let named = arguments(given.take()).map_err(|problem| FileError::at(path, problem, cure.clone()))?;
+            let named = arguments(given.take()).map_err(|problem| FileError::at(place, problem, cure.clone()))?;
             *given = named.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
         }
         // The certificate is made before kubeadm reads anything.
         let names =
             patch.get_mut("apiServer").and_then(Value::as_object_mut).and_then(|fields| fields.remove("certSANs"));
         let names: Vec<String> = serde_json::from_value(names.unwrap_or_else(|| json!([]))).map_err(|error| {
-            FileError::at(path, format!("apiServer.certSANs: {error}"), "a list of names and addresses")
+            FileError::at(place, format!("apiServer.certSANs: {error}"), "a list of names and addresses")
         })?;
         self.api_server_names.extend(names);
         self.patches.cluster.push(patch);
         Ok(())
     }
 
-    fn add_to_proxy(&mut self, path: &str, mut patch: Value) -> Result<(), FileError> {
+    fn add_to_proxy(&mut self, place: &str, mut patch: Value) -> Result<(), FileError> {
         if let Some(mode) = patch.as_object_mut().and_then(|fields| fields.remove("mode")) {
             let mode = mode.as_str().unwrap_or_default().parse();
-            self.proxy_mode = Some(mode.map_err(|error| FileError::at(path, error, "as mode: nftables"))?);
+            self.proxy_mode = Some(mode.map_err(|error| FileError::at(place, error, "as mode: nftables"))?);
         }
         self.patches.proxy.push(patch);
         Ok(())
@@ -243,18 +243,18 @@ impl Patched {
 }
 
 /// The kind of what a patch changes, and what it says of that. Registrations keep their head.
-fn read(path: &str, text: &str) -> Result<(String, Value), FileError> {
+fn read(place: &str, text: &str) -> Result<(String, Value), FileError> {
     let read: Result<Map<String, Value>, _> = serde_saphyr::from_str(text);
     let mut fields = read.map_err(|error| {
         let message = error.without_snippet().to_string();
         FileError::at(
-            path,
+            place,
             message.lines().next().unwrap_or_default(),
             "write a part of a configuration of kubeadm, in YAML",
         )
     })?;
     let Some(Value::String(kind)) = fields.get("kind").cloned() else {
-        return Err(FileError::at(path, "it does not tell the kind of what it changes", KINDS));
+        return Err(FileError::at(place, "it does not tell the kind of what it changes", KINDS));
     };
     if !matches!(kind.as_str(), "InitConfiguration" | "JoinConfiguration") {
         fields.retain(|name, _| !matches!(name.as_str(), "kind" | "apiVersion" | "metadata"));
@@ -263,16 +263,16 @@ fn read(path: &str, text: &str) -> Result<(String, Value), FileError> {
 }
 
 /// The first field of a patch that cannot be changed.
-fn impossible(patch: &Value, path: &str) -> Option<String> {
-    let is_possible = POSSIBLE.contains(&path);
-    let leads_on = path.is_empty() || POSSIBLE.iter().any(|known| known.starts_with(&format!("{path}.")));
+fn impossible(patch: &Value, place: &str) -> Option<String> {
+    let is_possible = POSSIBLE.contains(&place);
+    let leads_on = place.is_empty() || POSSIBLE.iter().any(|known| known.starts_with(&format!("{place}.")));
     match patch.as_object() {
         _ if is_possible => None,
         Some(fields) if leads_on => fields.iter().find_map(|(name, value)| {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            impossible(value, &path)
+            let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+            impossible(value, &place)
         }),
-        _ => Some(path.to_owned()),
+        _ => Some(place.to_owned()),
     }
 }
 

@@ -303,39 +303,6 @@ fn what_is_wrong_is_told_with_its_place() {
         (own("nodeCount: 1\ntaints: ['a=b:NoSchedule']\n"), "taints are for workers"),
         (own("nodes: [{role: control-plane, image: a:v1}, {role: worker, image: a:v2}]\n"), "nodes[1].image: 'a:v2'"),
         (kind("nodes: [{role: external-load-balancer}]\n"), "external-load-balancer"),
-        (kind("containerdConfigPatches: ['a']\n"), "containerdConfigPatches[0]: "),
-        (kind("containerdConfigPatchesJSON6902: ['[]']\n"), "containerdConfigPatchesJSON6902: JSON patches"),
-        (kind("kubeadmConfigPatches: ['a']\n"), "kubeadmConfigPatches[0]: "),
-        (kind("kubeadmConfigPatches: ['a: b']\n"), "kubeadmConfigPatches[0]: it does not tell the kind"),
-        (kind("kubeadmConfigPatches: ['kind: Pod']\n"), "kubeadmConfigPatches[0]: 'Pod' is nothing"),
-        (
-            kind("kubeadmConfigPatchesJSON6902: [{kind: ClusterConfiguration}]\n"),
-            "kubeadmConfigPatchesJSON6902: JSON patches",
-        ),
-        (
-            kind("kubeadmConfigPatches: ['{kind: KubeProxyConfiguration, mode: userspace}']\n"),
-            "'userspace' is none of iptables",
-        ),
-        (
-            kind("kubeadmConfigPatches: ['{kind: ClusterConfiguration, networking: {dnsDomain: a.example}}']\n"),
-            "kubeadmConfigPatches[0]: networking cannot be changed",
-        ),
-        (
-            kind("kubeadmConfigPatches: ['{kind: ClusterConfiguration, etcd: {local: {dataDir: /a}}}']\n"),
-            "kubeadmConfigPatches[0]: etcd.local.dataDir cannot be changed",
-        ),
-        (
-            kind("kubeadmConfigPatches: ['{kind: ClusterConfiguration, scheduler: {extraArgs: [v]}}']\n"),
-            "kubeadmConfigPatches[0]: extraArgs are neither",
-        ),
-        (
-            kind("kubeadmConfigPatches: ['{kind: JoinConfiguration, nodeRegistration: {name: a}}']\n"),
-            "kubeadmConfigPatches[0]: unknown field `name`",
-        ),
-        (
-            kind("kubeadmConfigPatches: ['{kind: InitConfiguration, skipPhases: [addon/coredns]}']\n"),
-            "kubeadmConfigPatches[0]: phase 'addon/coredns' cannot be skipped",
-        ),
         (kind("networking: {kubeProxyMode: userspace}\n"), "'userspace' is none of iptables"),
         (kind("networking: {dnsSearch: ['a b']}\n"), "'a b'"),
         (kind("networking: {apiServerAddress: 192.0.2.1}\n"), "networking.apiServerAddress: an address without a port"),
@@ -355,29 +322,70 @@ fn what_is_wrong_is_told_with_its_place() {
             kind("nodes: [{extraPortMappings: [{containerPort: 80, hostPort: 80, protocol: ICMP}]}]\n"),
             "protocol: 'ICMP'",
         ),
-        (
-            kind(
-                "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {v: 1 2}}}']}]\n",
-            ),
-            "nodes[0].kubeadmConfigPatches[0]: the value of the kubelet's 'v' has spaces",
-        ),
-        (
-            kind("nodes: [{}, {role: worker, kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: 9}']}]\n"),
-            "nodes[1].kubeadmConfigPatches[0]: KubeletConfiguration is the same for all nodes",
-        ),
-        (
-            kind(
-                "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {node-ip: 192.0.2.1}}}']}]\n",
-            ),
-            "nodes[0].kubeadmConfigPatches[0]: the kubelet's 'node-ip' is set already",
-        ),
     ] {
-        let error = parse_line("add cluster alex -f c.yaml").unwrap().with_file(Some(&text)).unwrap_err();
-        assert!(error.problem.contains(says), "{text}\n{}", error.problem);
-        assert!(!error.cure.is_empty());
+        refused(&text, says);
     }
     let large = own(&"#".repeat(FILE_LIMIT));
     assert!(ClusterFile::read(&large).unwrap_err().cure.contains("at most"));
+}
+
+#[test]
+fn patches_that_cannot_be_followed_are_told_with_their_place() {
+    for (patches, says) in [
+        ("containerdConfigPatches: ['a']\n", "containerdConfigPatches[0]: "),
+        ("containerdConfigPatchesJSON6902: ['[]']\n", "containerdConfigPatchesJSON6902: JSON patches"),
+        ("kubeadmConfigPatches: ['a']\n", "kubeadmConfigPatches[0]: "),
+        ("kubeadmConfigPatches: ['a: b']\n", "kubeadmConfigPatches[0]: it does not tell the kind"),
+        ("kubeadmConfigPatches: ['kind: Pod']\n", "kubeadmConfigPatches[0]: 'Pod' is nothing"),
+        (
+            "kubeadmConfigPatchesJSON6902: [{kind: ClusterConfiguration}]\n",
+            "kubeadmConfigPatchesJSON6902: JSON patches",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: KubeProxyConfiguration, mode: userspace}']\n",
+            "'userspace' is none of iptables",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: ClusterConfiguration, networking: {dnsDomain: a.example}}']\n",
+            "kubeadmConfigPatches[0]: networking cannot be changed",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: ClusterConfiguration, etcd: {local: {dataDir: /a}}}']\n",
+            "kubeadmConfigPatches[0]: etcd.local.dataDir cannot be changed",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: ClusterConfiguration, scheduler: {extraArgs: [v]}}']\n",
+            "kubeadmConfigPatches[0]: extraArgs are neither",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: JoinConfiguration, nodeRegistration: {name: a}}']\n",
+            "kubeadmConfigPatches[0]: unknown field `name`",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: InitConfiguration, skipPhases: [addon/coredns]}']\n",
+            "kubeadmConfigPatches[0]: phase 'addon/coredns' cannot be skipped",
+        ),
+        (
+            "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {v: 1 2}}}']}]\n",
+            "nodes[0].kubeadmConfigPatches[0]: the value of the kubelet's 'v' has spaces",
+        ),
+        (
+            "nodes: [{}, {role: worker, kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: 9}']}]\n",
+            "nodes[1].kubeadmConfigPatches[0]: KubeletConfiguration is the same for all nodes",
+        ),
+        (
+            "nodes: [{kubeadmConfigPatches: ['{kind: InitConfiguration, nodeRegistration: {kubeletExtraArgs: {node-ip: 192.0.2.1}}}']}]\n",
+            "nodes[0].kubeadmConfigPatches[0]: the kubelet's 'node-ip' is set already",
+        ),
+    ] {
+        refused(&format!("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n{patches}"), says);
+    }
+}
+
+fn refused(text: &str, says: &str) {
+    let error = parse_line("add cluster alex -f c.yaml").unwrap().with_file(Some(text)).unwrap_err();
+    assert!(error.problem.contains(says), "{text}\n{}", error.problem);
+    assert!(!error.cure.is_empty());
 }
 
 #[test]
