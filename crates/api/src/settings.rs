@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use mount::HostMount;
+pub use mount::{HostMount, Propagation};
 pub use network::{Cni, IpFamily, Subnets};
 pub use port::{PortMapping, PortReference, Protocol};
 pub use quantity::{Cpus, Memory, Timeout};

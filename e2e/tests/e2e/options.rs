@@ -201,13 +201,18 @@ fn ports_told(scene: &Scene) -> Vec<String> {
 fn a_file_of_kinds_makes_a_cluster_with_both_families() {
     let scene = Scene::new();
     let [port] = free_ports();
+    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n";
+    let policy = scene.file("audit.yaml", policy);
     let file = scene.file(
         "kind.yaml",
         &format!(
             "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: {DUAL}\n\
              networking:\n  ipFamily: dual\n  apiServerPort: {port}\n  kubeProxyMode: nftables\n  dnsSearch: [example.com]\n\
-             nodes:\n- role: control-plane\n  image: {image}\n- role: worker\n  image: {image}\n{PATCHES}",
-            image = image()
+             nodes:\n- role: control-plane\n  image: {image}\n  extraMounts:\n  - hostPath: {policy}\n    \
+             containerPath: /etc/kubernetes/policies/audit.yaml\n    readOnly: true\n    propagation: HostToContainer\n\
+             - role: worker\n  image: {image}\n{PATCHES}",
+            image = image(),
+            policy = policy.display(),
         ),
     );
     scene.server().done(&format!("add cluster -f {}", file.display()));
@@ -257,7 +262,18 @@ kubeadmConfigPatches:
   kind: ClusterConfiguration
   apiServer:
     extraArgs:
-      audit-log-path: "-"
+      audit-log-path: /var/log/kubernetes/audit.log
+      audit-policy-file: /etc/kubernetes/policies/audit.yaml
+    extraVolumes:
+    - name: policies
+      hostPath: /etc/kubernetes/policies
+      mountPath: /etc/kubernetes/policies
+      readOnly: true
+      pathType: DirectoryOrCreate
+    - name: log
+      hostPath: /var/log/kubernetes
+      mountPath: /var/log/kubernetes
+      pathType: DirectoryOrCreate
 - |
   kind: InitConfiguration
   nodeRegistration:
@@ -303,11 +319,8 @@ fn patches_are_obeyed(scene: &Scene, kubectl: &Kubectl) {
         assert!(!containerd.contains("/other"), "{containerd}");
         assert!(within("grep ^search /etc/resolv.conf").contains("example.com"), "{name}");
     }
-    let command = wait::until("the API server's pod to be told of", PATIENCE, || {
-        let pods = kubectl.get(&["pods", "--namespace=kube-system", "--selector=component=kube-apiserver"]);
-        pods["items"][0]["spec"]["containers"][0]["command"].as_array().cloned()
-    });
-    assert!(command.contains(&json!("--audit-log-path=-")), "{command:?}");
+    let first = scene.docker.run(&["exec", &nodes[0], "head", "-n", "1", "/var/log/kubernetes/audit.log"]);
+    assert!(first.contains(r#""level":"Metadata""#), "{first}");
     let proxy = kubectl.get(&["configmap", "kube-proxy", "--namespace=kube-system"]);
     let proxy = proxy["data"]["config.conf"].as_str().expect("a text");
     assert!(proxy.contains("- primary") && proxy.contains("mode: nftables"), "{proxy}");

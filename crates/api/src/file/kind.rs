@@ -12,7 +12,7 @@ use super::{ClusterFile, FileError, check_members, parse};
 use crate::command::NodeCount;
 use crate::components::{Components, ProxyMode};
 use crate::name::{ClusterName, Domain};
-use crate::settings::{Cni, HostMount, IpFamily, NodeSettings, PortMapping, Protocol, Settings, Subnets};
+use crate::settings::{Cni, HostMount, IpFamily, NodeSettings, PortMapping, Propagation, Protocol, Settings, Subnets};
 use crate::wanted::Member;
 
 /// What such a file begins with.
@@ -205,12 +205,18 @@ fn host_mount(path: &str, mount: &Mount) -> Result<HostMount, FileError> {
             "label the directory yourself: chcon -t container_file_t",
         ));
     }
-    if let Some(propagation) = mount.propagation.as_deref().filter(|name| !matches!(*name, "None" | "")) {
-        let problem = format!("'{propagation}' cannot be followed");
-        return Err(FileError::at(&format!("{path}.propagation"), problem, "None is possible, or leave it out"));
-    }
-    let read = HostMount::new(&mount.host_path, &mount.container_path, mount.read_only);
-    read.map_err(|error| FileError::at(path, error, "both paths are absolute"))
+    let propagation = match mount.propagation.as_deref() {
+        None | Some("" | "None") => Propagation::Private,
+        Some("HostToContainer") => Propagation::HostToNode,
+        Some("Bidirectional") => Propagation::Bidirectional,
+        Some(other) => {
+            let cure = "None, HostToContainer or Bidirectional";
+            return Err(FileError::at(&format!("{path}.propagation"), format!("'{other}' is none"), cure));
+        }
+    };
+    let read = HostMount::new(&mount.host_path, &mount.container_path);
+    let read = read.map_err(|error| FileError::at(path, error, "both paths are absolute"))?;
+    Ok(HostMount { read_only: mount.read_only, propagation, ..read })
 }
 
 fn mapping(path: &str, port: &Mapping) -> Result<PortMapping, FileError> {

@@ -61,12 +61,7 @@ pub(super) struct Patched {
 /// `InitConfiguration` and `JoinConfiguration`, of which kubeadm reads one per node.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "the head is read before; nothing is checked that could be ignored")]
 struct Registering {
-    #[serde(default)]
-    api_version: String,
-    kind: String,
-    metadata: Option<Value>,
     #[serde(default)]
     node_registration: Registration,
     #[serde(default)]
@@ -242,7 +237,7 @@ impl Patched {
     }
 }
 
-/// The kind of what a patch changes, and what it says of that. Registrations keep their head.
+/// The kind of what a patch changes, and what it says of that.
 fn read(place: &str, text: &str) -> Result<(String, Value), FileError> {
     let read: Result<Map<String, Value>, _> = serde_saphyr::from_str(text);
     let mut fields = read.map_err(|error| {
@@ -253,12 +248,10 @@ fn read(place: &str, text: &str) -> Result<(String, Value), FileError> {
             "write a part of a configuration of kubeadm, in YAML",
         )
     })?;
-    let Some(Value::String(kind)) = fields.get("kind").cloned() else {
+    let Some(Value::String(kind)) = fields.remove("kind") else {
         return Err(FileError::at(place, "it does not tell the kind of what it changes", KINDS));
     };
-    if !matches!(kind.as_str(), "InitConfiguration" | "JoinConfiguration") {
-        fields.retain(|name, _| !matches!(name.as_str(), "kind" | "apiVersion" | "metadata"));
-    }
+    fields.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "metadata"));
     Ok((kind, Value::Object(fields)))
 }
 

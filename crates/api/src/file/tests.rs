@@ -125,7 +125,7 @@ nodes:
   - hostPath: /srv/data
     containerPath: /data
     readOnly: true
-    propagation: None
+    propagation: HostToContainer
 ";
 
 fn wanted(line: &str, text: &str) -> Wanted {
@@ -174,7 +174,7 @@ fn a_file_of_kinds_says_the_same_in_other_words() {
     assert_eq!(wanted.components.api_server_names, ["192.0.2.1", "api.example.com"]);
     let [control_plane, worker] = wanted.members.as_slice() else { panic!("{wanted:?}") };
     assert_eq!(texts(&control_plane.settings.labels), ["ingress-ready=true"]);
-    assert_eq!(texts(&control_plane.settings.mounts), ["/srv/data:/data:ro"]);
+    assert_eq!(texts(&control_plane.settings.mounts), ["/srv/data:/data:ro,rslave"]);
     let flags =
         |flags: &[(&str, &str)]| flags.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     assert_eq!(control_plane.settings.kubelet_flags, flags(&[("v", "4")]));
@@ -313,8 +313,8 @@ fn what_is_wrong_is_told_with_its_place() {
             "nodes[0].extraMounts[0]: host path '.'",
         ),
         (
-            kind("nodes: [{extraMounts: [{hostPath: /a, containerPath: /b, propagation: Bidirectional}]}]\n"),
-            "propagation: 'Bidirectional'",
+            kind("nodes: [{extraMounts: [{hostPath: /a, containerPath: /b, propagation: Shared}]}]\n"),
+            "propagation: 'Shared' is none",
         ),
         (kind("nodes: [{extraMounts: [{hostPath: /a, containerPath: /b, selinuxRelabel: true}]}]\n"), "selinuxRelabel"),
         (kind("nodes: [{extraPortMappings: [{containerPort: 80}]}]\n"), "nodes[0].extraPortMappings[0].hostPort: "),

@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigCgroupnsModeEnum, IpamConfig,
-    Mount, MountType, NetworkingConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum,
+    Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType, NetworkingConfig, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use ipnet::IpNet;
-use qbo_api::settings::PortMapping;
+use qbo_api::settings::{PortMapping, Propagation};
 
 use crate::config::Runtime;
 use crate::driver::engine::NewContainer;
@@ -25,6 +26,14 @@ pub(super) fn node(container: &NewContainer, runtime: Runtime) -> ContainerCreat
         source: Some(mount.host.clone()),
         typ: Some(MountType::BIND),
         read_only: Some(mount.read_only),
+        bind_options: Some(MountBindOptions {
+            propagation: Some(match mount.propagation {
+                Propagation::Private => MountBindOptionsPropagationEnum::RPRIVATE,
+                Propagation::HostToNode => MountBindOptionsPropagationEnum::RSLAVE,
+                Propagation::Bidirectional => MountBindOptionsPropagationEnum::RSHARED,
+            }),
+            ..MountBindOptions::default()
+        }),
         ..Mount::default()
     });
     ContainerCreateBody {
