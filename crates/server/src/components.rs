@@ -47,9 +47,10 @@ pub async fn check_kubelet(engine: &dyn Engine, container: &str, path: &str) -> 
     ))
 }
 
-/// What a kubelet says of its configuration, without the quotation marks of its log.
+/// What a kubelet says of its configuration, without the quotation marks of its log. Fields that it does not know it would leave out.
 fn configuration_refusal(said: &str) -> Option<String> {
-    let begins = ["failed to load kubelet config file", "failed to validate kubelet configuration"];
+    let begins =
+        ["strict decoding failed", "failed to load kubelet config file", "failed to validate kubelet configuration"];
     let line = said.lines().find(|line| begins.iter().any(|words| line.contains(words)))?;
     let words = line.split_once("err=\"").and_then(|(_, words)| words.strip_suffix('"')).unwrap_or(line);
     Some(words.replace("\\\"", "\""))
@@ -102,9 +103,12 @@ mod tests {
     fn a_refused_configuration_is_found_in_what_the_kubelet_says() {
         let failed =
             |words: &str| format!("I1127 server.go] starting\nE1127 run.go:72] \"command failed\" err=\"{words}\"\n");
-        let unknown = failed("failed to load kubelet config file, path: /a, error: unknown field \\\"maxPodz\\\"");
-        let expected = "failed to load kubelet config file, path: /a, error: unknown field \"maxPodz\"";
-        assert_eq!(configuration_refusal(&unknown).as_deref(), Some(expected));
+        let wrong = failed("failed to load kubelet config file, path: /a, error: cannot unmarshal \\\"many\\\"");
+        let expected = "failed to load kubelet config file, path: /a, error: cannot unmarshal \"many\"";
+        assert_eq!(configuration_refusal(&wrong).as_deref(), Some(expected));
+        let unknown = "I1129 codec.go:102] \"Using lenient decoding as strict decoding failed\" err=\"strict decoding error: unknown field \\\"maxPodz\\\"\"\n";
+        let expected = "strict decoding error: unknown field \"maxPodz\"";
+        assert_eq!(configuration_refusal(unknown).as_deref(), Some(expected));
         let fine = failed("failed to run Kubelet: invalid kubeconfig: stat /nonexistent: no such file or directory");
         assert_eq!(configuration_refusal(&fine), None);
     }

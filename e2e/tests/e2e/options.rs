@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use qbo_e2e::cli::Running;
@@ -203,16 +204,18 @@ fn a_file_of_kinds_makes_a_cluster_with_both_families() {
     let [port] = free_ports();
     let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n";
     let policy = scene.file("audit.yaml", policy);
+    let shared = SharedMount::new();
     let file = scene.file(
         "kind.yaml",
         &format!(
             "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: {DUAL}\n\
              networking:\n  ipFamily: dual\n  apiServerPort: {port}\n  kubeProxyMode: nftables\n  dnsSearch: [example.com]\n\
              nodes:\n- role: control-plane\n  image: {image}\n  extraMounts:\n  - hostPath: {policy}\n    \
-             containerPath: /etc/kubernetes/policies/audit.yaml\n    readOnly: true\n    propagation: HostToContainer\n\
-             - role: worker\n  image: {image}\n{PATCHES}",
+             containerPath: /etc/kubernetes/policies/audit.yaml\n    readOnly: true\n  - hostPath: {shared}\n    \
+             containerPath: /shared\n    propagation: HostToContainer\n- role: worker\n  image: {image}\n{PATCHES}",
             image = image(),
             policy = policy.display(),
+            shared = shared.path().display(),
         ),
     );
     scene.server().done(&format!("add cluster -f {}", file.display()));
@@ -222,6 +225,10 @@ fn a_file_of_kinds_makes_a_cluster_with_both_families() {
     wait::until_ok("the API server at the host's port", PATIENCE, || kubectl.attempt(&[&through, "get", "nodes"]));
 
     let nodes: Vec<String> = scene.states(DUAL).into_iter().map(|(name, _)| name).collect();
+    // What is mounted on the host now is seen in the node.
+    let later = shared.mount("later");
+    std::fs::write(later.join("file"), "later").expect("a file is written");
+    assert_eq!(scene.docker.run(&["exec", &nodes[0], "cat", "/shared/later/file"]), "later");
     for node in &nodes {
         let found = kubectl.get(&["node", node]);
         let addresses = found["status"]["addresses"].as_array().expect("addresses");
@@ -293,11 +300,11 @@ kubeadmConfigPatches:
   nodePortAddresses: [primary]
 containerdConfigPatches:
 - |-
-  version = 2
+  version = 4
   root = "/other"
 - |-
-  version = 3
-  [plugins."io.containerd.cri.v1.images"]
+  version = 2
+  [plugins."io.containerd.grpc.v1.cri"]
     max_concurrent_downloads = 7
 "#;
 
@@ -339,7 +346,8 @@ fn what_is_not_waited_for_is_not_ready_and_what_takes_too_long_is_undone() {
     scene.assert_clean();
 
     for (patches, says) in [
-        ("kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPodz: 50}']", "unknown field \\\"maxPodz\\\""),
+        ("kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPodz: 50}']", "unknown field \"maxPodz\""),
+        ("kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: -2}']", "must not be a negative number"),
         ("kubeadmConfigPatches: ['{kind: ClusterConfiguration, featureGates: {Foo: true}}']", "Foo"),
         ("containerdConfigPatches: ['oom_score = \"much\"']", "the node image's containerd refuses it"),
     ] {
@@ -419,6 +427,46 @@ fn ask_datagrams(port: u16) -> Result<String, String> {
         Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
     };
     ask().map_err(|error: std::io::Error| error.to_string())
+}
+
+/// A file system in memory, shared with whoever has it from the host; gone with all that is mounted in it.
+struct SharedMount(tempfile::TempDir);
+
+impl SharedMount {
+    fn new() -> Self {
+        let made = Self(tempfile::tempdir().expect("a directory is made"));
+        mount(&["-t", "tmpfs", "tmpfs"], made.path());
+        mount(&["--make-rshared"], made.path());
+        made
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Mounts another in it.
+    fn mount(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir(&path).expect("a directory is made");
+        mount(&["-t", "tmpfs", "tmpfs"], &path);
+        path
+    }
+}
+
+impl Drop for SharedMount {
+    fn drop(&mut self) {
+        let ended = Command::new("umount").arg("--recursive").arg(self.path()).status();
+        assert!(
+            ended.is_ok_and(|status| status.success()) || std::thread::panicking(),
+            "{} stays",
+            self.path().display()
+        );
+    }
+}
+
+fn mount(words: &[&str], path: &Path) {
+    let ended = Command::new("mount").args(words).arg(path).status();
+    assert!(ended.is_ok_and(|status| status.success()), "mount {words:?} {}", path.display());
 }
 
 impl Scene {

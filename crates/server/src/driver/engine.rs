@@ -272,6 +272,9 @@ pub enum EngineFault {
     /// Something of the host that is to be mounted is not there.
     #[error("cannot be mounted: {0}")]
     NoMount(String),
+    /// Mounts below something of the host that is to be mounted cannot propagate.
+    #[error("cannot propagate: {0}")]
+    NotShared(String),
     /// The host has no room left.
     #[error("no room left: {0}")]
     NoRoom(String),
@@ -339,6 +342,8 @@ impl EngineFault {
             Self::NoAddress(message)
         } else if lower.contains("bind source path does not exist") {
             Self::NoMount(message)
+        } else if lower.contains("but it is not a shared") {
+            Self::NotShared(message)
         } else if status == 409 && lower.contains("already in use") || lower.contains("already exists") {
             Self::NameTaken(message)
         } else if status == 404 {
@@ -386,6 +391,11 @@ impl From<EngineError> for Failure {
                 Code::UNPROCESSABLE,
                 format!("what is to be mounted is not there: {message}"),
                 "make it on the host of the API server first, or name another: --mount HOST:NODE",
+            ),
+            EngineFault::NotShared(message) => Self::new(
+                Code::UNPROCESSABLE,
+                format!("mounts of the host cannot propagate: {message}"),
+                "share that mount first (mount --make-rshared), or leave out rslave and rshared",
             ),
             EngineFault::NoRoom(message) => Self::new(
                 Code::NO_ROOM,
