@@ -5,14 +5,14 @@
 //! control plane and network: the engine made them after everything else had been removed. Nodes on a network without a
 //! control plane qbo never leaves: somebody else removed it, and what is left is theirs to look at. Of a cluster that is
 //! well, a node goes that was brought in and bears no mark, and one whose mark says that it was leaving. A node that was
-//! killed and is held back from its end is let go, so that the engine starts it anew. Containers of shells go with the server
+//! killed and is held back from its end is let go, and started anew. Containers of shells go with the server
 //! whose they were.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
+use futures_util::future::{OptionFuture, join_all};
 use qbo_api::model::State;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -197,11 +197,16 @@ async fn sweep_ports(services: &Services, cluster: &Found) -> Result<(), EngineE
     Ok(())
 }
 
-/// Nobody tells of a node that was killed and cannot end. An engine that dies leaves some; it begins them anew as soon as they have ended.
+/// Nobody tells of a node that was killed and cannot end: an engine that dies leaves some.
 async fn release_nodes(services: &Services, cluster: &Found) {
-    for node in cluster.nodes.iter().chain(&cluster.balancer).filter(|node| node.container.running) {
-        services.engine.release_container(&node.container.id).await;
-    }
+    let running = cluster.nodes.iter().chain(&cluster.balancer).filter(|node| node.container.running);
+    let released = running.map(async |node| {
+        // A command may have removed it meanwhile; a node that still cannot end is found by the next look.
+        if let Err(error) = services.engine.release_container(&node.container.id).await {
+            tracing::debug!(%error, node = node.container.name, "it was not let go");
+        }
+    });
+    join_all(released).await;
 }
 
 async fn left_over_ports(services: &Services, cluster: &Found) -> Result<Vec<FoundPort>, EngineError> {

@@ -131,6 +131,14 @@ impl DockerEngine {
         updated.map_err(|error| failed("docker POST /containers/update", container, error))
     }
 
+    /// Waits so long for the end of a container.
+    async fn await_end(&self, container: &str, limit: Duration) -> Result<(), EngineError> {
+        let docker = self.docker().await?;
+        let mut ended = docker.wait_container(container, None::<WaitContainerOptions>);
+        let _ = tokio::time::timeout(limit, ended.next()).await;
+        Ok(())
+    }
+
     /// The connection, with the API's version agreed upon.
     async fn docker(&self) -> Result<&Docker, EngineError> {
         let connect = async || {
@@ -297,15 +305,21 @@ impl Engine for DockerEngine {
         self.set_restart_policy(container, body::COMES_BACK).await?;
         if freezer::thawed(container).await {
             // One that was killed, and that Docker takes for one that runs; or it lives, and is not waited for.
-            let docker = self.docker().await?;
-            let mut ended = docker.wait_container(container, None::<WaitContainerOptions>);
-            let _ = tokio::time::timeout(freezer::PATIENCE, ended.next()).await;
+            self.await_end(container, freezer::PATIENCE).await?;
         }
         self.start_container(container).await
     }
 
-    async fn release_container(&self, container: &str) {
-        freezer::released(container).await;
+    async fn release_container(&self, container: &str) -> Result<(), EngineError> {
+        if !freezer::released(container).await {
+            return Ok(());
+        }
+        self.await_end(container, freezer::END).await?;
+        // Docker itself may have killed it, at its own start, and then takes its end for a stop on purpose.
+        let found = self.docker().await?.inspect_container(container, None).await;
+        let found = found.map_err(|error| failed("docker GET /containers", container, error))?;
+        let policy = found.host_config.and_then(|config| config.restart_policy).and_then(|policy| policy.name);
+        if policy == Some(body::COMES_BACK) { self.start_container(container).await } else { Ok(()) }
     }
 
     async fn stop_container(&self, container: &str, grace: Duration) -> Result<(), EngineError> {

@@ -67,8 +67,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Starts a container that was stopped: from now on it comes back when the engine starts anew. One that runs is no
     /// error.
     async fn resume_container(&self, container: &str) -> Result<(), EngineError>;
-    /// Lets a container end whose processes were killed and are held back; does nothing to any other.
-    async fn release_container(&self, container: &str);
+    /// Lets a container end whose processes were killed and are held back, and starts it anew unless it was to stay stopped; does
+    /// nothing to any other.
+    async fn release_container(&self, container: &str) -> Result<(), EngineError>;
     /// Asks a container to end, and ends it after `grace`; one that does not run is no error. It stays stopped also when
     /// the engine starts anew.
     async fn stop_container(&self, container: &str, grace: Duration) -> Result<(), EngineError>;

@@ -15,6 +15,9 @@ const THAWED: &str = "THAWED";
 /// How long the end of a container that was killed usually takes at most.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long it takes at most, on a host that has much to do.
+pub(super) const END: Duration = Duration::from_secs(30);
+
 /// Waits for a call to the engine that ends a container, after at most this long by force; what is frozen in it is thawed meanwhile.
 pub(super) async fn thawing<T>(container: &str, grace: Duration, ending: impl Future<Output = T>) -> T {
     let mut ending = pin!(ending);
@@ -34,9 +37,10 @@ pub(super) async fn thawed(container: &str) -> bool {
     thawed_where(container, |_| true).await
 }
 
-/// Thaws what was killed in a container and cannot end for being frozen. Nothing else: somebody may have paused it.
-pub(super) async fn released(container: &str) {
-    thawed_where(container, holds_killed).await;
+/// Thaws what was killed in a container and cannot end for being frozen; tells whether anything was. Nothing else is touched: somebody
+/// may have paused it.
+pub(super) async fn released(container: &str) -> bool {
+    thawed_where(container, holds_killed).await
 }
 
 async fn thawed_where(container: &str, thaws: fn(&Path) -> bool) -> bool {

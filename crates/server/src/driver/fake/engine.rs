@@ -419,9 +419,9 @@ impl Engine for FakeEngine {
         self.call("resume_container", container, move |held| held.start_container(&owned)).await
     }
 
-    async fn release_container(&self, container: &str) {
+    async fn release_container(&self, container: &str) -> Result<(), EngineError> {
         // It has no process to hold back: what is told is that it was asked.
-        let _ = self.call("release_container", container, |_| Ok(())).await;
+        self.call("release_container", container, |_| Ok(())).await
     }
 
     async fn stop_container(&self, container: &str, _grace: Duration) -> Result<(), EngineError> {
