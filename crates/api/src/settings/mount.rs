@@ -104,7 +104,7 @@ impl FromStr for HostMount {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let parts: Vec<&str> = text.split(':').collect();
-        let none = || {
+        let refused = || {
             NameError::new(
                 "mount",
                 text,
@@ -114,7 +114,7 @@ impl FromStr for HostMount {
         let (host, node, options) = match parts.as_slice() {
             [host, node] => (host, node, ""),
             [host, node, options] if !options.is_empty() => (host, node, *options),
-            _ => return Err(none()),
+            _ => return Err(refused()),
         };
         let mut mount = Self::new(host, node)?;
         for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -123,7 +123,7 @@ impl FromStr for HostMount {
                 "rprivate" => mount.propagation = Propagation::Private,
                 "rslave" => mount.propagation = Propagation::HostToNode,
                 "rshared" => mount.propagation = Propagation::Bidirectional,
-                _ => return Err(none()),
+                _ => return Err(refused()),
             }
         }
         Ok(mount)
