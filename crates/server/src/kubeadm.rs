@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use qbo_api::components::ProxyMode;
 use qbo_api::message::Code;
 
 use crate::driver::engine::{Engine, Executed};
@@ -18,7 +19,14 @@ pub const PRINT_ADDONS: &str = "kubeadm init phase addon kube-proxy --config /ki
                                 && echo --- \
                                 && kubeadm init phase addon coredns --config /kind/kubeadm.conf --print-manifest";
 /// Applies them, where this kubeadm cannot print them.
-pub const APPLY_ADDONS: &str = "kubeadm init phase addon all --config /kind/kubeadm.conf";
+pub fn apply_addons(mode: ProxyMode) -> &'static str {
+    match mode {
+        ProxyMode::None => "kubeadm init phase addon coredns --config /kind/kubeadm.conf",
+        ProxyMode::Iptables | ProxyMode::Nftables | ProxyMode::Ipvs => {
+            "kubeadm init phase addon all --config /kind/kubeadm.conf"
+        }
+    }
+}
 
 const LIMIT: Duration = Duration::from_mins(2);
 

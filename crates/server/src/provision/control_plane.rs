@@ -49,7 +49,8 @@ pub(super) async fn apply(context: &Context, made: &mut Made) -> Result<(), Fail
     let roles = context.wait("the API server to make its roles", OBJECTS_LIMIT, api_server.await_roles());
     roles.await?;
     if context.blueprint.addons.is_none() {
-        let applied = kubeadm::run(&*context.engine, made.control_plane(), kubeadm::APPLY_ADDONS);
+        let apply = kubeadm::apply_addons(made.plan().options.components.proxy_mode);
+        let applied = kubeadm::run(&*context.engine, made.control_plane(), apply);
         context.wait("kubeadm to apply the addons", OBJECTS_LIMIT, applied).await??;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use qbo_api::components::ProxyMode;
 use qbo_api::message::Code;
 use qbo_api::model::State;
 use qbo_bootstrap::{
@@ -84,7 +85,8 @@ fn addons(context: &Grow<'_>) -> Result<Vec<Value>, Failure> {
     let objects = |plan: &ClusterPlan| context.blueprint.objects(plan).map_err(|error| internal(&error));
     let (before, mut now) = (objects(&before(context))?, objects(context.join.plan)?);
     now.retain(|object| !before.contains(object));
-    if context.blueprint.addons.is_none() {
+    let has_proxy = context.join.plan.options.components.proxy_mode != ProxyMode::None;
+    if context.blueprint.addons.is_none() && has_proxy {
         now.push(restarted_proxy(context.join.plan));
     }
     Ok(now)
@@ -102,7 +104,8 @@ fn restarted_proxy(plan: &ClusterPlan) -> Value {
 async fn run_old_addons(context: &Grow<'_>) -> Result<(), Failure> {
     let Some(first) = context.found.control_planes().find(|node| node.container.running) else { return Ok(()) };
     if context.blueprint.addons.is_none() {
-        kubeadm::run(context.join.engine, &first.container.id, kubeadm::APPLY_ADDONS).await?;
+        let apply = kubeadm::apply_addons(context.join.plan.options.components.proxy_mode);
+        kubeadm::run(context.join.engine, &first.container.id, apply).await?;
     }
     Ok(())
 }

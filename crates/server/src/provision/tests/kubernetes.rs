@@ -160,12 +160,16 @@ async fn a_cancel_does_not_wait_for_kubeadm() {
 
 #[tokio::test]
 async fn an_old_kubeadm_applies_its_addons_itself() {
-    let cloud = Cloud::new();
-    cloud.engine.hold_image(FakeImage::node("kindest/node:v1.24.17", "v1.24.17"));
-    cloud.succeed("add cluster alex -i kindest/node:v1.24.17").await;
-    let calls = cloud.engine.calls();
-    let addons: Vec<&String> = calls.iter().filter(|call| call.contains("phase addon all")).collect();
-    assert!(addons.len() == 1 && !addons[0].contains("--print-manifest"), "{addons:?}");
+    for (mode, phase) in [("iptables", "addon all"), ("none", "addon coredns")] {
+        let cloud = Cloud::new();
+        cloud.engine.hold_image(FakeImage::node("kindest/node:v1.24.17", "v1.24.17"));
+        let file = format!("apiVersion: qbo.io/v1\nkind: Cluster\nname: alex\nkubeProxyMode: {mode}\n");
+        cloud.succeed_with("add cluster -i kindest/node:v1.24.17 -f cluster.yaml", &file).await;
+        let calls = cloud.engine.calls();
+        let addons: Vec<&String> = calls.iter().filter(|call| call.contains("phase addon")).collect();
+        assert!(addons.len() == 1 && addons[0].contains(phase), "{addons:?}");
+        assert!(!addons[0].contains("--print-manifest"), "{addons:?}");
+    }
 }
 
 #[tokio::test]
