@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::name::{Domain, NameError};
+use crate::name::{NameError, is_dns_label};
 use crate::settings::text_in_files;
 
 /// What is asked of a cluster's components; nothing by default.
@@ -22,11 +22,16 @@ pub struct Components {
     /// How Services are reached.
     pub proxy_mode: ProxyMode,
     /// Domains in which nodes, and pods after their own, look for names that are not whole (`search` of `resolv.conf(5)`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub dns_search: Vec<Domain>,
+    /// None is those of the host, an empty list none at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_search: Option<Vec<SearchDomain>>,
     /// What is merged into the configurations of components.
     pub patches: Patches,
 }
+
+/// A domain in which names are looked for that are not whole: DNS labels (RFC 1123) with dots between, at most 253 characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchDomain(String);
 
 /// JSON merge patches (RFC 7396) by what they change, each list in the order in which they are applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +65,24 @@ pub enum ProxyMode {
     None,
 }
 
+impl FromStr for SearchDomain {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.len() > 253 || !text.split('.').all(is_dns_label) {
+            let problem = "is not a domain: labels of a-z, 0-9 and '-' joined by '.', as in 'example.com'";
+            return Err(NameError::new("search domain", text, problem));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SearchDomain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 impl ProxyMode {
     const ALL: [Self; 4] = [Self::Iptables, Self::Nftables, Self::Ipvs, Self::None];
 
@@ -89,4 +112,4 @@ impl fmt::Display for ProxyMode {
     }
 }
 
-text_in_files!(ProxyMode);
+text_in_files!(ProxyMode, SearchDomain);

@@ -20,6 +20,8 @@ pub struct Wanted {
     pub members: Vec<Member>,
     /// What is asked of workers that come later.
     pub later: NodeSettings,
+    /// What is asked of control planes that come later: their files may be those of the first.
+    pub later_control_plane: NodeSettings,
     /// What is asked of the whole.
     pub settings: Settings,
     /// What is asked of its components.
@@ -68,12 +70,15 @@ impl AddCluster {
             member.settings = member.settings.over(more);
         }
         let later = later.over(&file.rest);
+        let mounts = members[0].settings.mounts.clone();
+        let later_control_plane = NodeSettings { mounts, ..settings.node.without_scheduling().over(&file.rest) };
         let wanted = Wanted {
             image: self.image.clone().or_else(|| file.image.clone()),
             domain: self.domain.clone().or_else(|| file.domain.clone()).unwrap_or_default(),
             retain: self.retain || file.retain,
             members,
             later,
+            later_control_plane,
             settings,
             components: file.components.clone(),
         };

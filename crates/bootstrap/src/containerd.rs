@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::patches;
+use crate::{patches, registry};
 
 /// Where every node image has it.
 pub const CONTAINERD_CONFIGURATION: &str = "/etc/containerd/config.toml";
@@ -42,6 +42,11 @@ pub fn patched_containerd(configuration: &str, patches: &[Value]) -> Result<Stri
     }
     let fitting: Vec<Value> = fitting.into_iter().cloned().collect();
     patches::merge(&mut configuration, &fitting);
+    // Where a plugin has registries, containerd before 2.0 must be told here where nodes have theirs (`registry_files`).
+    let plugins = configuration.get_mut("plugins").and_then(Value::as_object_mut).into_iter().flatten();
+    for registry in plugins.filter_map(|(_, plugin)| plugin.get_mut("registry").and_then(Value::as_object_mut)) {
+        registry.entry("config_path").or_insert_with(|| registry::DIRECTORY.into());
+    }
     Ok(toml::to_string(&toml::Table::try_from(configuration)?)?)
 }
 
@@ -79,6 +84,16 @@ version = 3
         assert_eq!(toml::from_str::<Value>(&patched).unwrap(), expected, "{patched}");
         let same = patched_containerd(CONFIGURATION, &[]).unwrap();
         assert_eq!(toml::from_str::<Value>(&same).unwrap(), toml::from_str::<Value>(CONFIGURATION).unwrap());
+    }
+
+    #[test]
+    fn who_patches_registries_still_has_those_of_qbo() {
+        let patch =
+            json!({"plugins": {"io.containerd.grpc.v1.cri": {"registry": {"configs": {"a.example": {"auth": {}}}}}}});
+        let patched = patched_containerd("version = 2\n", &[patch]).unwrap();
+        let registry =
+            toml::from_str::<Value>(&patched).unwrap()["plugins"]["io.containerd.grpc.v1.cri"]["registry"].clone();
+        assert_eq!(registry, json!({"config_path": "/etc/containerd/certs.d", "configs": {"a.example": {"auth": {}}}}));
     }
 
     #[test]

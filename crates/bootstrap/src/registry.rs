@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{NodeFile, yaml};
 
 /// Where containerd looks for a directory of each registry.
-const DIRECTORY: &str = "/etc/containerd/certs.d";
+pub(crate) const DIRECTORY: &str = "/etc/containerd/certs.d";
 
 const SERVICE: &str = "/etc/systemd/system/containerd.service.d";
 

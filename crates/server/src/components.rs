@@ -38,7 +38,8 @@ pub async fn check_kubelet(engine: &dyn Engine, container: &str, path: &str) -> 
     // The kubelet loads its configuration first, and then ends: there is no such file.
     let command = format!("timeout 20 kubelet --config={path} --kubeconfig=/nonexistent 2>&1 || true");
     let said = run(engine, container, &command).await?;
-    let Some(refusal) = configuration_refusal(&said) else { return Ok(()) };
+    let refusal = configuration_refusal(&said).or_else(|| gate_refusal(&said).map(ToOwned::to_owned));
+    let Some(refusal) = refusal else { return Ok(()) };
     let problem = format!("kubeadmConfigPatches: the node image's kubelet refuses it: {refusal}");
     Err(Failure::new(
         Code::UNPROCESSABLE,
@@ -49,9 +50,15 @@ pub async fn check_kubelet(engine: &dyn Engine, container: &str, path: &str) -> 
 
 /// What a kubelet says of its configuration, without the quotation marks of its log. Fields that it does not know it would leave out.
 fn configuration_refusal(said: &str) -> Option<String> {
-    let begins =
-        ["strict decoding failed", "failed to load kubelet config file", "failed to validate kubelet configuration"];
-    let line = said.lines().find(|line| begins.iter().any(|words| line.contains(words)))?;
+    let begins = [
+        "strict decoding failed",
+        "failed to load kubelet config file",
+        "failed to validate kubelet configuration",
+        "initialize logging",
+    ];
+    // Older ones begin their words with capitals.
+    let refuses = |line: &&str| begins.iter().any(|words| line.to_lowercase().contains(words));
+    let line = said.lines().find(refuses)?;
     let words = line.split_once("err=\"").and_then(|(_, words)| words.strip_suffix('"')).unwrap_or(line);
     Some(words.replace("\\\"", "\""))
 }
@@ -71,11 +78,12 @@ pub async fn patched_containerd(
     let contents = Contents::File(text.clone().into_bytes());
     let file = NodeFile { path: CONTAINERD_CONFIGURATION.to_owned(), mode: 0o644, contents };
     engine.put_archive(container, tar(&[file])).await?;
+    // What it does not know it leaves out, and only tells.
     let command = format!(
-        "said=$(containerd --config {CONTAINERD_CONFIGURATION} config dump 2>&1 >/dev/null) || printf '%s\\n' \"$said\""
+        "said=$(containerd --config {CONTAINERD_CONFIGURATION} config dump 2>&1 >/dev/null) && said=$(printf '%s\\n' \"$said\" | grep 'unknown key in TOML\"'); printf '%s\\n' \"$said\""
     );
     let said = run(engine, container, &command).await?;
-    match said.lines().last() {
+    match said.trim().lines().last() {
         Some(line) => Err(refused(format!("containerdConfigPatches: the node image's containerd refuses it: {line}"))),
         None => Ok(text),
     }
@@ -97,6 +105,12 @@ mod tests {
         assert_eq!(gate_refusal(&locked), Some("cannot set feature gate Bar to false, feature is locked to true"));
         let fine = failed("failed to run Kubelet: invalid kubeconfig: stat /nonexistent: no such file or directory");
         assert_eq!(gate_refusal(&fine), None);
+    }
+
+    #[test]
+    fn older_kubelets_are_understood_too() {
+        let old = "E0101 server.go:206] \"Failed to load kubelet config file\" err=\"failed to load Kubelet config file /a\" path=\"/a\"\n";
+        assert!(configuration_refusal(old).is_some());
     }
 
     #[test]

@@ -255,14 +255,16 @@ impl Images {
             let configuration = self.read(image, probe, CONTAINERD_CONFIGURATION).await?;
             Some(components::patched_containerd(engine, probe, &configuration, &patches.containerd).await?)
         };
-        kubeadm::run(engine, probe, kubeadm::STATIC_PODS).await?;
+        let is_patched = !patches.cluster.is_empty() || !patches.proxy.is_empty();
+        let blame = |failure: Failure| if is_patched { kubeadm::of_patches(&failure) } else { failure };
+        kubeadm::run(engine, probe, kubeadm::STATIC_PODS).await.map_err(blame)?;
         let mut static_pods = Vec::new();
         for name in kubeadm::STATIC_POD_FILES {
             let text = self.read(image, probe, &format!("/etc/kubernetes/manifests/{name}")).await?;
             static_pods.push((name.to_owned(), text));
         }
         let addons = if prints_addons(&sample.kubernetes) {
-            Some(kubeadm::run(engine, probe, kubeadm::PRINT_ADDONS).await?)
+            Some(kubeadm::run(engine, probe, kubeadm::PRINT_ADDONS).await.map_err(blame)?)
         } else {
             None
         };

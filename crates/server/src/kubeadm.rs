@@ -45,3 +45,10 @@ pub async fn run(engine: &dyn Engine, container: &str, command: &str) -> Result<
     let problem = format!("the node image's '{command}' ended with {code}: {said}");
     Err(Failure::new(Code::UNPROCESSABLE, problem, "is this a node image? qbo get images lists those that are"))
 }
+
+/// What kubeadm refuses where its configuration is patched is most likely the patches' fault.
+pub fn of_patches(failure: &Failure) -> Failure {
+    let problem = format!("kubeadmConfigPatches: {}", failure.problem);
+    let cure = "see which fields there are: https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4";
+    Failure::new(failure.code, problem, cure)
+}

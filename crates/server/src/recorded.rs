@@ -35,18 +35,24 @@ pub struct Recorded {
     /// What is asked of workers that come later.
     #[serde(default)]
     pub worker: NodeSettings,
+    /// What is asked of control planes that come later; none where an earlier version did not record it.
+    pub control_plane: Option<NodeSettings>,
 }
 
 /// Of a cluster that was asked nothing of; those of earlier versions are such.
 impl Default for Recorded {
     fn default() -> Self {
-        Self::new(&Settings::default(), &NodeSettings::default(), Components::default())
+        Self::new(&Settings::default(), (&NodeSettings::default(), &NodeSettings::default()), Components::default())
     }
 }
 
 impl Recorded {
-    /// What a cluster is asked, and workers that come later.
-    pub fn new(settings: &Settings, later: &NodeSettings, components: Components) -> Self {
+    /// What a cluster is asked, and workers and control planes that come later.
+    pub fn new(
+        settings: &Settings,
+        (worker, control_plane): (&NodeSettings, &NodeSettings),
+        components: Components,
+    ) -> Self {
         let (pod_subnets, service_subnets) = subnets(settings);
         Self {
             cni: settings.cni.unwrap_or_default(),
@@ -54,7 +60,8 @@ impl Recorded {
             service_subnets,
             feature_gates: settings.gates(),
             components,
-            worker: later.clone(),
+            worker: worker.clone(),
+            control_plane: Some(control_plane.clone()),
         }
     }
 
@@ -207,13 +214,13 @@ mod tests {
             "patches": {"kubelet": [{"maxPods": 50}]},
         }))
         .unwrap();
-        let recorded = Recorded::new(&asked, &asked.node, components);
+        let recorded = Recorded::new(&asked, (&asked.node, &asked.node), components);
         assert_eq!(Recorded::of_labels(&Labels::from([recorded.label()])).unwrap(), recorded);
         assert_eq!(Recorded::of_labels(&Labels::new()).unwrap(), Recorded::default());
         let earlier =
             json!({"cni": "none", "podSubnets": ["10.1.0.0/16"], "serviceSubnets": [], "runtimeConfig": {"a": "b"}});
         let earlier = Recorded::of_labels(&Labels::from([(LABEL_OPTIONS.to_owned(), earlier.to_string())])).unwrap();
-        assert_eq!(earlier.components.runtime_config["a"], "b");
+        assert_eq!((earlier.components.runtime_config["a"].as_str(), earlier.control_plane), ("b", None));
         let broken = Labels::from([(LABEL_OPTIONS.to_owned(), "{".to_owned())]);
         assert_eq!(Recorded::of_labels(&broken).unwrap_err().code, Code::CONFLICT);
     }

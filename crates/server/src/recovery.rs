@@ -199,11 +199,28 @@ async fn sweep_ports(services: &Services, cluster: &Found) -> Result<(), EngineE
 
 /// Nobody tells of a node that was killed and cannot end: an engine that dies leaves some.
 async fn release_nodes(services: &Services, cluster: &Found) {
-    let running = cluster.nodes.iter().chain(&cluster.balancer).filter(|node| node.container.running);
-    let released = running.map(async |node| {
-        // A command may have removed it meanwhile; a node that still cannot end is found by the next look.
-        if let Err(error) = services.engine.release_container(&node.container.id).await {
-            tracing::debug!(%error, node = node.container.name, "it was not let go");
+    let engine = &*services.engine;
+    let mut held_back = Vec::new();
+    for node in cluster.nodes.iter().chain(&cluster.balancer).filter(|node| node.container.running) {
+        if engine.is_held_back(&node.container.id).await {
+            held_back.push(&node.container);
+        }
+    }
+    if held_back.is_empty() {
+        return;
+    }
+    let Identity { user, name, .. } = &cluster.identity;
+    // A command that waits for a node's end lets it go itself.
+    let Ok(_claim) = services.operations.claim((user, name), Business::default(), "clean-up") else { return };
+    let released = held_back.into_iter().map(async |container| {
+        tracing::info!(
+            cluster = name,
+            user,
+            node = container.name,
+            "starting anew a node that was killed and could not end"
+        );
+        if let Err(error) = engine.release_container(&container.id).await {
+            tracing::warn!(%error, node = container.name, "it was not started anew");
         }
     });
     join_all(released).await;

@@ -348,7 +348,15 @@ fn what_is_not_waited_for_is_not_ready_and_what_takes_too_long_is_undone() {
     for (patches, says) in [
         ("kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPodz: 50}']", "unknown field \"maxPodz\""),
         ("kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: -2}']", "must not be a negative number"),
-        ("kubeadmConfigPatches: ['{kind: ClusterConfiguration, featureGates: {Foo: true}}']", "Foo"),
+        (
+            "kubeadmConfigPatches: ['{kind: KubeletConfiguration, featureGates: {Foo: true}}']",
+            "unrecognized feature gate: Foo",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: ClusterConfiguration, featureGates: {Foo: true}}']",
+            "kubeadmConfigPatches: the node image's",
+        ),
+        ("containerdConfigPatches: ['rooot = \"/a\"']", "unknown key in TOML"),
         ("containerdConfigPatches: ['oom_score = \"much\"']", "the node image's containerd refuses it"),
     ] {
         let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: qbo-e2e-bare\n";

@@ -10,8 +10,8 @@ use super::own::{Role, feature_gates, image, labels};
 use super::patches::Patched;
 use super::{ClusterFile, FileError, check_members, parse};
 use crate::command::NodeCount;
-use crate::components::{Components, ProxyMode};
-use crate::name::{ClusterName, Domain};
+use crate::components::{Components, ProxyMode, SearchDomain};
+use crate::name::ClusterName;
 use crate::settings::{Cni, HostMount, IpFamily, NodeSettings, PortMapping, Propagation, Protocol, Settings, Subnets};
 use crate::wanted::Member;
 
@@ -98,21 +98,21 @@ struct Networking {
     #[serde(rename = "disableDefaultCNI")]
     disable_default_cni: bool,
     kube_proxy_mode: Option<ProxyMode>,
-    #[serde(default)]
-    dns_search: Vec<Domain>,
+    dns_search: Option<Vec<SearchDomain>>,
 }
 
 pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
     let kind: Document = parse(text)?;
     refuse_json_patches("kubeadmConfigPatchesJSON6902", &kind.kubeadm_config_patches_json)?;
     refuse_json_patches("containerdConfigPatchesJSON6902", &kind.containerd_config_patches_json)?;
-    let mut patched = Patched::of_all(&kind.kubeadm_config_patches, &kind.containerd_config_patches)?;
+    let of_nodes = kind.nodes.iter().map(|node| (is_control_plane(node), &*node.kubeadm_config_patches));
+    let of_nodes: Vec<_> = of_nodes.collect();
+    let (mut patched, of_each) =
+        Patched::read(&kind.kubeadm_config_patches, &kind.containerd_config_patches, &of_nodes)?;
     let image = image(None, kind.nodes.iter().map(|node| node.image.as_deref()))?;
-    let mut members: Vec<Member> = Vec::new();
-    for (index, node) in kind.nodes.iter().enumerate() {
-        let is_first = is_control_plane(node) && members.iter().all(|member| !member.control_plane);
-        members.push(member(&format!("nodes[{index}]"), node, is_first, &mut patched)?);
-    }
+    let members = kind.nodes.iter().zip(&of_each).enumerate();
+    let members = members.map(|(index, (node, more))| member(&format!("nodes[{index}]"), node, more));
+    let members: Vec<Member> = members.collect::<Result<_, _>>()?;
     check_members(&members)?;
     let (ports, mut api_server_names) = networking(&kind.networking)?;
     api_server_names.append(&mut patched.api_server_names);
@@ -136,7 +136,7 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
         components: Components {
             runtime_config: kind.runtime_config,
             api_server_names,
-            proxy_mode: kube_proxy_mode.or(patched.proxy_mode).unwrap_or_default(),
+            proxy_mode: patched.proxy_mode(kube_proxy_mode),
             dns_search,
             patches: patched.patches,
         },
@@ -184,16 +184,15 @@ fn is_control_plane(node: &Node) -> bool {
     node.role != Some(Role::Worker)
 }
 
-fn member(path: &str, node: &Node, is_first: bool, patched: &mut Patched) -> Result<Member, FileError> {
+fn member(path: &str, node: &Node, more: &NodeSettings) -> Result<Member, FileError> {
     refuse_json_patches(&format!("{path}.kubeadmConfigPatchesJSON6902"), &node.kubeadm_config_patches_json)?;
-    let more = patched.add_to_node(path, &node.kubeadm_config_patches, is_first)?;
     let mounts = node.extra_mounts.iter().enumerate();
     let mounts = mounts.map(|(index, mount)| host_mount(&format!("{path}.extraMounts[{index}]"), mount));
     let ports = node.extra_port_mappings.iter().enumerate();
     let ports = ports.map(|(index, port)| mapping(&format!("{path}.extraPortMappings[{index}]"), port));
     let mounts = mounts.collect::<Result<_, _>>()?;
     let labels = labels(&format!("{path}.labels"), &node.labels)?;
-    let settings = NodeSettings { mounts, labels, ..NodeSettings::default() }.over(&more);
+    let settings = NodeSettings { mounts, labels, ..NodeSettings::default() }.over(more);
     Ok(Member { control_plane: is_control_plane(node), ports: ports.collect::<Result<_, _>>()?, settings })
 }
 
@@ -214,8 +213,10 @@ fn host_mount(path: &str, mount: &Mount) -> Result<HostMount, FileError> {
             return Err(FileError::at(&format!("{path}.propagation"), format!("'{other}' is none"), cure));
         }
     };
-    let read = HostMount::new(&mount.host_path, &mount.container_path);
-    let read = read.map_err(|error| FileError::at(path, error, "both paths are absolute"))?;
+    let bare = |path: &str| if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path.to_owned() };
+    let read = HostMount::new(&bare(&mount.host_path), &bare(&mount.container_path));
+    let cure = "write both paths whole: the server does not know where this file is";
+    let read = read.map_err(|error| FileError::at(path, error, cure))?;
     Ok(HostMount { read_only: mount.read_only, propagation, ..read })
 }
 

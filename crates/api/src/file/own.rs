@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::patches::Patched;
 use super::{ClusterFile, FileError, check_members, parse};
 use crate::command::{ControlPlaneCount, NodeCount};
-use crate::components::{Components, ProxyMode};
+use crate::components::{Components, ProxyMode, SearchDomain};
 use crate::image::ImageReference;
 use crate::label::{Label, Taint};
 use crate::name::{ClusterName, Domain};
@@ -53,8 +53,7 @@ struct Own {
     service_subnet: Option<Subnets>,
     ip_family: Option<IpFamily>,
     kube_proxy_mode: Option<ProxyMode>,
-    #[serde(default)]
-    dns_search: Vec<Domain>,
+    dns_search: Option<Vec<SearchDomain>>,
     #[serde(default)]
     kubeadm_config_patches: Vec<String>,
     #[serde(default)]
@@ -114,16 +113,15 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
     }
     let images = own.nodes.iter().map(|node| node.image.as_deref());
     let image = image(own.image.as_deref(), images)?;
-    let mut patched = Patched::of_all(&own.kubeadm_config_patches, &own.containerd_config_patches)?;
+    let of_nodes = own.nodes.iter().map(|node| (node.role == Role::ControlPlane, &*node.kubeadm_config_patches));
+    let of_nodes: Vec<_> = of_nodes.collect();
+    let (patched, of_each) = Patched::read(&own.kubeadm_config_patches, &own.containerd_config_patches, &of_nodes)?;
     let mut members = Vec::new();
-    for (index, node) in own.nodes.into_iter().enumerate() {
+    for (index, (node, more)) in own.nodes.into_iter().zip(of_each).enumerate() {
         let labels = labels(&format!("nodes[{index}].labels"), &node.labels)?;
-        let Node { role, ports, mounts, cpus, memory, taints, kubeadm_config_patches, .. } = node;
-        let control_plane = role == Role::ControlPlane;
-        let is_first = control_plane && members.iter().all(|member: &Member| !member.control_plane);
-        let more = patched.add_to_node(&format!("nodes[{index}]"), &kubeadm_config_patches, is_first)?;
+        let Node { role, ports, mounts, cpus, memory, taints, .. } = node;
         let settings = NodeSettings { mounts, cpus, memory, taints, labels, ..NodeSettings::default() };
-        members.push(Member { control_plane, ports, settings: settings.over(&more) });
+        members.push(Member { control_plane: role == Role::ControlPlane, ports, settings: settings.over(&more) });
     }
     check_members(&members)?;
     let labels = labels("labels", &own.labels)?;
@@ -155,8 +153,8 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
         },
         components: Components {
             runtime_config: own.runtime_config,
+            proxy_mode: patched.proxy_mode(own.kube_proxy_mode),
             api_server_names: patched.api_server_names,
-            proxy_mode: own.kube_proxy_mode.or(patched.proxy_mode).unwrap_or_default(),
             dns_search: own.dns_search,
             patches: patched.patches,
         },

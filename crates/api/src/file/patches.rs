@@ -40,6 +40,8 @@ const POSSIBLE: [&str; 18] = [
 const OWN_FLAGS: [&str; 7] =
     ["bootstrap-kubeconfig", "cluster-dns", "config", "hostname-override", "kubeconfig", "node-ip", "provider-id"];
 
+const INIT: &str = "InitConfiguration";
+const JOIN: &str = "JoinConfiguration";
 const KINDS: &str = "its kind is one of ClusterConfiguration, InitConfiguration, JoinConfiguration, KubeletConfiguration and \
                      KubeProxyConfiguration";
 
@@ -50,12 +52,12 @@ pub(super) struct Patched {
     pub(super) patches: Patches,
     /// Further names in the API server's certificate.
     pub(super) api_server_names: Vec<String>,
-    /// How Services are reached, where that is said.
-    pub(super) proxy_mode: Option<ProxyMode>,
     /// The first control plane.
     pub(super) first: NodeSettings,
     /// All others.
     pub(super) rest: NodeSettings,
+    proxy_mode: Option<ProxyMode>,
+    skips_proxy: bool,
 }
 
 /// `InitConfiguration` and `JoinConfiguration`, of which kubeadm reads one per node.
@@ -88,44 +90,46 @@ struct TaintFields {
 }
 
 impl Patched {
-    /// Reads the patches of a whole file.
-    pub(super) fn of_all(of_kubeadm: &[String], of_containerd: &[String]) -> Result<Self, FileError> {
+    /// Reads the patches of a whole file, and of each of its nodes, of which it is told whether it is a control plane; returns with
+    /// them what is asked of each node alone.
+    pub(super) fn read(
+        of_kubeadm: &[String],
+        of_containerd: &[String],
+        of_nodes: &[(bool, &[String])],
+    ) -> Result<(Self, Vec<NodeSettings>), FileError> {
         let mut patched = Self::default();
         for (index, text) in of_kubeadm.iter().enumerate() {
-            patched.add(&format!("kubeadmConfigPatches[{index}]"), text)?;
+            let place = format!("kubeadmConfigPatches[{index}]");
+            for (kind, patch) in read(&place, text)? {
+                patched.add(&place, &kind, patch)?;
+            }
         }
         for (index, text) in of_containerd.iter().enumerate() {
-            patched.add_containerd(&format!("containerdConfigPatches[{index}]"), text)?;
+            patched.patches.containerd.push(of_toml(&format!("containerdConfigPatches[{index}]"), text)?);
         }
-        Ok(patched)
+        let first = of_nodes.iter().position(|(is_control_plane, _)| *is_control_plane);
+        let mut settings = vec![NodeSettings::default(); of_nodes.len()];
+        // The others may say again what is said there.
+        for index in first.into_iter().chain((0..of_nodes.len()).filter(|index| Some(*index) != first)) {
+            settings[index] = patched.add_node(index, of_nodes[index].1, Some(index) == first)?;
+        }
+        Ok((patched, settings))
     }
 
-    /// Reads the patches of a single node, and returns what is asked of that one alone.
-    pub(super) fn add_to_node(
-        &mut self,
-        node: &str,
-        texts: &[String],
-        is_first: bool,
-    ) -> Result<NodeSettings, FileError> {
-        let mut settings = NodeSettings::default();
-        for (index, text) in texts.iter().enumerate() {
-            let place = format!("{node}.kubeadmConfigPatches[{index}]");
-            settings = self.add_one_to_node(&place, text, is_first)?.over(&settings);
-        }
-        Ok(settings)
+    /// How Services are reached, where the file itself says this.
+    pub(super) fn proxy_mode(&self, given: Option<ProxyMode>) -> ProxyMode {
+        if self.skips_proxy { ProxyMode::None } else { self.proxy_mode.or(given).unwrap_or_default() }
     }
 
-    fn add(&mut self, place: &str, text: &str) -> Result<(), FileError> {
-        let (kind, patch) = read(place, text)?;
-        match kind.as_str() {
-            "InitConfiguration" => {
-                let more = self.registered(place, patch)?;
+    /// A patch of all nodes.
+    fn add(&mut self, place: &str, kind: &str, patch: Value) -> Result<(), FileError> {
+        match kind {
+            INIT => {
+                let (more, skips_proxy) = registered(place, kind, patch)?;
                 self.first = more.over(&self.first);
+                self.skips_proxy |= skips_proxy;
             }
-            "JoinConfiguration" => {
-                let more = self.registered(place, patch)?;
-                self.rest = more.over(&self.rest);
-            }
+            JOIN => self.rest = registered(place, kind, patch)?.0.over(&self.rest),
             "ClusterConfiguration" => self.add_to_cluster(place, patch)?,
             "KubeletConfiguration" => self.patches.kubelet.push(patch),
             "KubeProxyConfiguration" => self.add_to_proxy(place, patch)?,
@@ -134,32 +138,36 @@ impl Patched {
         Ok(())
     }
 
-    /// A registration of either kind is for the node it stands at. What is the same for all nodes kubeadm reads at the first control plane,
-    /// of which the others have it; there it may only be said again.
-    fn add_one_to_node(&mut self, place: &str, text: &str, is_first: bool) -> Result<NodeSettings, FileError> {
-        let (kind, patch) = read(place, text)?;
-        if matches!(kind.as_str(), "InitConfiguration" | "JoinConfiguration") {
-            return self.registered(place, patch);
-        }
-        if is_first {
-            self.add(place, text)?;
-        } else {
-            let mut alone = Self::default();
-            alone.add(place, text)?;
-            if !self.says(&alone) {
-                let problem = format!("{kind} is the same for all nodes");
-                return Err(FileError::at(place, problem, "write it to kubeadmConfigPatches of the whole file"));
+    /// Patches of a single node. kubeadm reads one of the two kinds of registration, and what is the same for all nodes at the first
+    /// control plane, of which the others have it; there it may only be said again.
+    fn add_node(&mut self, index: usize, texts: &[String], is_first: bool) -> Result<NodeSettings, FileError> {
+        let mut settings = NodeSettings::default();
+        for (patch_index, text) in texts.iter().enumerate() {
+            let place = format!("nodes[{index}].kubeadmConfigPatches[{patch_index}]");
+            for (kind, patch) in read(&place, text)? {
+                if matches!(kind.as_str(), INIT | JOIN) {
+                    let (more, skips_proxy) = registered(&place, &kind, patch)?;
+                    if (kind == INIT) == is_first {
+                        settings = more.over(&settings);
+                        self.skips_proxy |= skips_proxy;
+                    }
+                } else if is_first {
+                    self.add(&place, &kind, patch)?;
+                } else {
+                    let mut alone = Self::default();
+                    alone.add(&place, &kind, patch)?;
+                    if !self.says(&alone) {
+                        let problem = format!("{kind} is the same for all nodes");
+                        return Err(FileError::at(
+                            &place,
+                            problem,
+                            "write it to kubeadmConfigPatches of the whole file",
+                        ));
+                    }
+                }
             }
         }
-        Ok(NodeSettings::default())
-    }
-
-    fn add_containerd(&mut self, place: &str, text: &str) -> Result<(), FileError> {
-        let patch: Value = toml::from_str(text).map_err(|error| {
-            FileError::at(place, error.message(), "write a part of containerd's configuration, in TOML")
-        })?;
-        self.patches.containerd.push(patch);
-        Ok(())
+        Ok(settings)
     }
 
     /// Whether all that others say of all nodes is said here.
@@ -168,40 +176,6 @@ impl Patched {
         lists(others).iter().zip(lists(self)).all(|(others, own)| others.iter().all(|patch| own.contains(patch)))
             && others.api_server_names.iter().all(|name| self.api_server_names.contains(name))
             && others.proxy_mode.is_none_or(|mode| self.proxy_mode == Some(mode))
-    }
-
-    fn registered(&mut self, place: &str, patch: Value) -> Result<NodeSettings, FileError> {
-        let cure = "nodeRegistration.kubeletExtraArgs, nodeRegistration.taints and skipPhases: [addon/kube-proxy] are possible";
-        let refused = |problem: String| FileError::at(place, problem, cure);
-        let Registering { node_registration, skip_phases, .. } =
-            serde_json::from_value(patch).map_err(|error| refused(error.to_string()))?;
-        for phase in skip_phases {
-            if phase != "addon/kube-proxy" {
-                return Err(refused(format!("phase '{phase}' cannot be skipped")));
-            }
-            self.proxy_mode = Some(ProxyMode::None);
-        }
-        let mut settings = NodeSettings::default();
-        for (name, value) in arguments(node_registration.kubelet_extra_args).map_err(refused)? {
-            if name == "node-labels" {
-                let labels = value.split(',').map(str::parse).collect::<Result<Vec<Label>, _>>();
-                settings.labels = labels.map_err(|error| refused(error.to_string()))?;
-                continue;
-            }
-            if OWN_FLAGS.contains(&name.as_str()) {
-                return Err(refused(format!("the kubelet's '{name}' is set already")));
-            }
-            check_flag(&name, &value).map_err(refused)?;
-            settings.kubelet_flags.insert(name, value);
-        }
-        if let Some(taints) = node_registration.taints {
-            // These take the place of those of its role.
-            settings.untainted = true;
-            let taint = |taint: &TaintFields| format!("{}={}:{}", taint.key, taint.value, taint.effect).parse();
-            let taints: Result<Vec<Taint>, _> = taints.iter().map(taint).collect();
-            settings.taints = taints.map_err(|error| refused(error.to_string()))?;
-        }
-        Ok(settings)
     }
 
     fn add_to_cluster(&mut self, place: &str, mut patch: Value) -> Result<(), FileError> {
@@ -216,9 +190,10 @@ impl Patched {
             let named = arguments(given.take()).map_err(|problem| FileError::at(place, problem, cure.clone()))?;
             *given = named.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
         }
-        // The certificate is made before kubeadm reads anything.
-        let names =
-            patch.get_mut("apiServer").and_then(Value::as_object_mut).and_then(|fields| fields.remove("certSANs"));
+        // The certificate is made before kubeadm reads anything, and kubeadm itself waits for nothing here.
+        let mut api_server = patch.get_mut("apiServer").and_then(Value::as_object_mut);
+        api_server.as_mut().and_then(|fields| fields.remove("timeoutForControlPlane"));
+        let names = api_server.and_then(|fields| fields.remove("certSANs"));
         let names: Vec<String> = serde_json::from_value(names.unwrap_or_else(|| json!([]))).map_err(|error| {
             FileError::at(place, format!("apiServer.certSANs: {error}"), "a list of names and addresses")
         })?;
@@ -237,22 +212,73 @@ impl Patched {
     }
 }
 
-/// The kind of what a patch changes, and what it says of that.
-fn read(place: &str, text: &str) -> Result<(String, Value), FileError> {
-    let read: Result<Map<String, Value>, _> = serde_saphyr::from_str(text);
-    let mut fields = read.map_err(|error| {
-        let message = error.without_snippet().to_string();
-        FileError::at(
-            place,
-            message.lines().next().unwrap_or_default(),
-            "write a part of a configuration of kubeadm, in YAML",
-        )
+/// What `InitConfiguration` or `JoinConfiguration` ask of a node, and whether the cluster goes without kube-proxy.
+fn registered(place: &str, kind: &str, patch: Value) -> Result<(NodeSettings, bool), FileError> {
+    let cure = "nodeRegistration.kubeletExtraArgs, nodeRegistration.taints and, of InitConfiguration, skipPhases: [addon/kube-proxy] \
+                are possible";
+    let refused = |problem: String| FileError::at(place, problem, cure);
+    let Registering { node_registration, skip_phases, .. } =
+        serde_json::from_value(patch).map_err(|error| refused(error.to_string()))?;
+    if let Some(phase) = skip_phases.iter().find(|phase| kind != INIT || *phase != "addon/kube-proxy") {
+        return Err(refused(format!("phase '{phase}' cannot be skipped")));
+    }
+    let mut settings = NodeSettings::default();
+    for (name, value) in arguments(node_registration.kubelet_extra_args).map_err(refused)? {
+        if name == "node-labels" {
+            let labels = value.split(',').map(str::parse).collect::<Result<Vec<Label>, _>>();
+            settings.labels = labels.map_err(|error| refused(error.to_string()))?;
+            continue;
+        }
+        if OWN_FLAGS.contains(&name.as_str()) {
+            return Err(refused(format!("the kubelet's '{name}' is set already")));
+        }
+        check_flag(&name, &value).map_err(refused)?;
+        settings.kubelet_flags.insert(name, value);
+    }
+    if let Some(taints) = node_registration.taints {
+        // These take the place of those of its role.
+        settings.untainted = true;
+        let taint = |taint: &TaintFields| format!("{}={}:{}", taint.key, taint.value, taint.effect).parse();
+        let taints: Result<Vec<Taint>, _> = taints.iter().map(taint).collect();
+        settings.taints = taints.map_err(|error| refused(error.to_string()))?;
+    }
+    Ok((settings, !skip_phases.is_empty()))
+}
+
+/// A patch of containerd's configuration.
+fn of_toml(place: &str, text: &str) -> Result<Value, FileError> {
+    let patch: Value = toml::from_str(text).map_err(|error| {
+        FileError::at(place, error.message(), "write a part of containerd's configuration, in TOML")
     })?;
-    let Some(Value::String(kind)) = fields.remove("kind") else {
-        return Err(FileError::at(place, "it does not tell the kind of what it changes", KINDS));
-    };
-    fields.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "metadata"));
-    Ok((kind, Value::Object(fields)))
+    // With these containerd refuses /etc/containerd/certs.d, where nodes have their registries.
+    let registries = || patch.get("plugins").and_then(Value::as_object).into_iter().flatten();
+    for registry in registries().filter_map(|(_, plugin)| plugin.get("registry")) {
+        let has_tls =
+            |configs: &Value| configs.as_object().is_some_and(|all| all.values().any(|of| of.get("tls").is_some()));
+        if registry.get("mirrors").is_some() || registry.get("configs").is_some_and(has_tls) {
+            let problem = "mirrors and TLS of registries are files of /etc/containerd/certs.d";
+            return Err(FileError::at(place, problem, "leave them out, and write: qbo add registry"));
+        }
+    }
+    Ok(patch)
+}
+
+/// The kinds of what a patch changes, and what it says of each.
+fn read(place: &str, text: &str) -> Result<Vec<(String, Value)>, FileError> {
+    let documents: Result<Vec<Option<Map<String, Value>>>, _> = serde_saphyr::from_multiple(text);
+    let documents = documents.map_err(|error| {
+        let message = error.without_snippet().to_string();
+        let first = message.lines().next().unwrap_or_default();
+        FileError::at(place, first, "write a part of a configuration of kubeadm, in YAML")
+    })?;
+    let read = documents.into_iter().flatten().map(|mut fields| {
+        let Some(Value::String(kind)) = fields.remove("kind") else {
+            return Err(FileError::at(place, "it does not tell the kind of what it changes", KINDS));
+        };
+        fields.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "metadata"));
+        Ok((kind, Value::Object(fields)))
+    });
+    read.collect()
 }
 
 /// The first field of a patch that cannot be changed.

@@ -157,7 +157,7 @@ fn a_file_of_our_own_says_all_that_options_say_and_more_of_each_node() {
     assert_eq!(texts(&wanted.later.taints), ["gpu=yes:NoSchedule"]);
     assert_eq!(wanted.settings.gates(), BTreeMap::from([("ImageVolume".to_owned(), true)]));
     let Components { proxy_mode, dns_search, patches, .. } = wanted.components.clone();
-    assert_eq!((proxy_mode, texts(dns_search)), (ProxyMode::Nftables, vec!["example.com".to_owned()]));
+    assert_eq!((proxy_mode, texts(dns_search.unwrap())), (ProxyMode::Nftables, vec!["example.com".to_owned()]));
     assert_eq!(patches.kubelet, [json!({"maxPods": 50})]);
     assert_eq!(patches.containerd, [json!({"debug": {"level": "debug"}})]);
     assert_eq!(wanted.components.runtime_config, BTreeMap::from([("api/alpha".to_owned(), "false".to_owned())]));
@@ -189,7 +189,7 @@ fn a_file_of_kinds_says_the_same_in_other_words() {
 fn patches_say_what_is_merged_whatever_their_version() {
     let Components { proxy_mode, dns_search, patches, .. } = wanted("add cluster -f kind.yaml", KIND).components;
     assert_eq!(
-        (proxy_mode, texts(dns_search)),
+        (proxy_mode, texts(dns_search.unwrap())),
         (ProxyMode::Ipvs, vec!["example.com".to_owned(), "corp.example.com".to_owned()])
     );
     let flag = |name: &str, value: &str| json!([{"name": name, "value": value}]);
@@ -217,10 +217,64 @@ fn kube_proxy_is_left_out_by_its_mode_or_as_a_phase() {
         "networking: {kubeProxyMode: none}\n",
         "kubeadmConfigPatches: ['{kind: InitConfiguration, skipPhases: [addon/kube-proxy]}']\n",
         "kubeadmConfigPatches: ['{kind: KubeProxyConfiguration, mode: none}']\n",
+        "networking: {kubeProxyMode: iptables}\nkubeadmConfigPatches: ['{kind: InitConfiguration, skipPhases: [addon/kube-proxy]}']\n",
     ] {
         let wanted = wanted("add cluster alex -n 2 -f kind.yaml", &format!("{head}{text}"));
         assert_eq!(wanted.components.proxy_mode, ProxyMode::None, "{text}");
     }
+}
+
+#[test]
+fn a_registration_is_for_the_node_that_kubeadm_reads_it_at() {
+    let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    let patch = |kind: &str, fields: &str| format!("'{{kind: {kind}, nodeRegistration: {{{fields}}}}}'");
+    let both = format!(
+        "kubeadmConfigPatches: [{}, {}]",
+        patch("InitConfiguration", "kubeletExtraArgs: {v: 1}"),
+        patch("JoinConfiguration", "kubeletExtraArgs: {v: 2}")
+    );
+    let tainted =
+        patch("JoinConfiguration", "taints: [{key: kept, effect: NoSchedule}], kubeletExtraArgs: {node-labels: a=b}");
+    let bare = patch("JoinConfiguration", "taints: []");
+    let text = format!(
+        "{head}kubeadmConfigPatches: [{tainted}]\nnodes: [{{{both}, extraMounts: [{{hostPath: /a/, containerPath: /b/}}]}}, \
+         {{{both}}}, {{{both}}}, {{role: worker, kubeadmConfigPatches: [{bare}]}}]\n"
+    );
+    let wanted = wanted("add cluster alex -f kind.yaml", &text);
+    let flags = wanted.members.iter().map(|member| member.settings.kubelet_flags.values().cloned().collect::<String>());
+    assert_eq!(flags.collect::<Vec<_>>(), ["1", "2", "2", ""]);
+    let taints =
+        wanted.members.iter().map(|member| (member.settings.untainted, texts(&member.settings.taints).concat()));
+    let kept = (true, "kept=:NoSchedule".to_owned());
+    let none = String::new();
+    assert_eq!(taints.collect::<Vec<_>>(), [(false, none.clone()), kept.clone(), kept.clone(), (true, none)]);
+    // Those that come later are like the others, and have what the first one has of the host.
+    let later = wanted.later_control_plane;
+    assert_eq!((later.untainted, texts(&later.taints).concat()), kept);
+    assert_eq!((texts(&later.labels), texts(&later.mounts)), (vec!["a=b".to_owned()], vec!["/a:/b".to_owned()]));
+    assert_eq!(texts(&wanted.later.mounts), Vec::<String>::new());
+}
+
+#[test]
+fn a_patch_may_be_of_several_documents_and_the_order_of_nodes_is_of_no_matter() {
+    let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    let two = "kubeadmConfigPatches:\n- |\n  kind: KubeletConfiguration\n  maxPods: 50\n  ---\n  kind: KubeProxyConfiguration\n  mode: ipvs\n";
+    let components = wanted("add cluster alex -f kind.yaml", &format!("{head}{two}")).components;
+    assert_eq!((components.patches.kubelet, components.proxy_mode), (vec![json!({"maxPods": 50})], ProxyMode::Ipvs));
+    let patch = "kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: 50}']";
+    let text = format!("{head}nodes: [{{role: worker, {patch}}}, {{role: control-plane, {patch}}}]\n");
+    assert_eq!(wanted("add cluster alex -f kind.yaml", &text).components.patches.kubelet.len(), 1);
+}
+
+#[test]
+fn no_search_domains_is_another_thing_than_those_of_the_host() {
+    let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    let search = |networking: &str| {
+        wanted("add cluster alex -f kind.yaml", &format!("{head}{networking}")).components.dns_search
+    };
+    assert_eq!((search("networking: {dnsSearch: []}\n"), search("")), (Some(Vec::new()), None));
+    let long = "a-department-of-a-large-company.europe.corp.example.com";
+    assert_eq!(texts(search(&format!("networking: {{dnsSearch: [{long}]}}\n")).unwrap()), [long]);
 }
 
 #[test]
@@ -333,6 +387,18 @@ fn what_is_wrong_is_told_with_its_place() {
 fn patches_that_cannot_be_followed_are_told_with_their_place() {
     for (patches, says) in [
         ("containerdConfigPatches: ['a']\n", "containerdConfigPatches[0]: "),
+        (
+            "containerdConfigPatches: ['plugins.x.registry.mirrors.y.endpoint = []']\n",
+            "containerdConfigPatches[0]: mirrors and TLS of registries are files",
+        ),
+        (
+            "containerdConfigPatches: ['plugins.x.registry.configs.y.tls.ca_file = \"/a\"']\n",
+            "containerdConfigPatches[0]: mirrors and TLS of registries are files",
+        ),
+        (
+            "kubeadmConfigPatches: ['{kind: JoinConfiguration, skipPhases: [addon/kube-proxy]}']\n",
+            "kubeadmConfigPatches[0]: phase 'addon/kube-proxy' cannot be skipped",
+        ),
         ("containerdConfigPatchesJSON6902: ['[]']\n", "containerdConfigPatchesJSON6902: JSON patches"),
         ("kubeadmConfigPatches: ['a']\n", "kubeadmConfigPatches[0]: "),
         ("kubeadmConfigPatches: ['a: b']\n", "kubeadmConfigPatches[0]: it does not tell the kind"),

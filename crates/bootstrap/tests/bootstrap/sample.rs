@@ -66,7 +66,7 @@ pub(crate) fn plan_with_options() -> ClusterPlan {
             runtime_config: [("api/alpha".to_owned(), "false".to_owned())].into(),
             api_server_names: vec!["api.example".to_owned()],
             proxy_mode: ProxyMode::Ipvs,
-            dns_search: Vec::new(),
+            dns_search: None,
             patches: Patches {
                 cluster: vec![json!({
                     "apiServer": {"extraArgs": [{"name": "audit-log-path", "value": "-"}]},

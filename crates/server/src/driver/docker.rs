@@ -310,6 +310,10 @@ impl Engine for DockerEngine {
         self.start_container(container).await
     }
 
+    async fn is_held_back(&self, container: &str) -> bool {
+        freezer::holds_back(container).await
+    }
+
     async fn release_container(&self, container: &str) -> Result<(), EngineError> {
         if !freezer::released(container).await {
             return Ok(());

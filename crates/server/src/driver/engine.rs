@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use ipnet::{Ipv4Net, Ipv6Net};
+use qbo_api::components::SearchDomain;
 use qbo_api::image::ImageReference;
 use qbo_api::message::Code;
-use qbo_api::name::Domain;
 use qbo_api::settings::{HostMount, PortMapping};
 use qbo_bootstrap::Resources;
 
@@ -67,8 +67,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Starts a container that was stopped: from now on it comes back when the engine starts anew. One that runs is no
     /// error.
     async fn resume_container(&self, container: &str) -> Result<(), EngineError>;
-    /// Lets a container end whose processes were killed and are held back, and starts it anew unless it was to stay stopped; does
-    /// nothing to any other.
+    /// Whether processes of a container were killed and are held back from their end, and it with them.
+    async fn is_held_back(&self, container: &str) -> bool;
+    /// Lets such a container end, and starts it anew unless it was to stay stopped; does nothing to any other.
     async fn release_container(&self, container: &str) -> Result<(), EngineError>;
     /// Asks a container to end, and ends it after `grace`; one that does not run is no error. It stays stopped also when
     /// the engine starts anew.
@@ -211,8 +212,8 @@ pub struct Extras {
     pub mounts: Vec<HostMount>,
     /// What it may use at most; zero is no limit.
     pub limit: Resources,
-    /// Domains in which it looks for names that are not whole.
-    pub dns_search: Vec<Domain>,
+    /// Domains in which it looks for names that are not whole; none is those of the host.
+    pub dns_search: Option<Vec<SearchDomain>>,
 }
 
 /// An image this host holds.

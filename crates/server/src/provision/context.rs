@@ -135,10 +135,11 @@ impl Wishes {
             Ok(Member { role, options, extras, ports: member.ports.clone() })
         });
         let mut members: Vec<Member> = members.collect::<Result<_, Failure>>()?;
-        // What is said of workers must be possible also for those that come later.
+        // What is said of nodes must be possible also for those that come later.
         of_node(Role::Worker, &wanted.later, host)?;
         members[0].ports.extend_from_slice(&wanted.settings.ports);
-        let recorded = Recorded::new(&wanted.settings, &wanted.later, wanted.components.clone());
+        let later = (&wanted.later, &wanted.later_control_plane);
+        let recorded = Recorded::new(&wanted.settings, later, wanted.components.clone());
         recorded.refuse_overlap()?;
         Ok(Self {
             image,

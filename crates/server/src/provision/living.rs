@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use ipnet::IpNet;
 use qbo_api::message::Code;
 use qbo_api::name::Domain;
-use qbo_api::settings::{NodeSettings, Wait};
+use qbo_api::settings::Wait;
 use qbo_bootstrap::{
     Authorities, CONTAINERD_CONFIGURATION, ClusterPlan, Endpoint, KubernetesVersion, NodeOptions, NodePlan, Pki,
     Resources, Role, free_pod_subnets,
@@ -62,16 +62,15 @@ impl<'a> Living<'a> {
         self.network
     }
 
-    /// What nodes that come now are asked, for their files and for their containers. Labels and taints are those of workers.
+    /// What nodes that come now are asked, for their files and for their containers.
     pub fn newcomer(&self, role: Role, host: Resources) -> Result<(NodeOptions, Extras), Failure> {
-        let worker = &self.recorded.worker;
-        let (options, extras) = match role {
-            Role::Worker => of_node(role, worker, host),
-            Role::ControlPlane => {
-                let settings = NodeSettings { labels: Vec::new(), taints: Vec::new(), ..worker.clone() };
-                of_node(role, &settings, host)
-            }
-        }?;
+        let Recorded { worker, control_plane, .. } = &self.recorded;
+        let settings = match (role, control_plane) {
+            (Role::Worker, _) => worker.clone(),
+            (Role::ControlPlane, Some(control_plane)) => control_plane.clone(),
+            (Role::ControlPlane, None) => worker.without_scheduling(),
+        };
+        let (options, extras) = of_node(role, &settings, host)?;
         Ok((options, Extras { dns_search: self.recorded.components.dns_search.clone(), ..extras }))
     }
 

@@ -9,6 +9,7 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use ipnet::IpNet;
+use qbo_api::components::SearchDomain;
 use qbo_api::settings::{PortMapping, Propagation};
 
 use crate::config::Runtime;
@@ -63,7 +64,7 @@ pub(super) fn node(container: &NewContainer, runtime: Runtime) -> ContainerCreat
             // As much as memory alone: without swap, as the kubelet counts.
             memory_swap: limit(extras.limit.memory),
             sysctls: extras.address_v6.map(|_| ipv6_settings()),
-            dns_search: Some(extras.dns_search.iter().map(ToString::to_string).collect()),
+            dns_search: extras.dns_search.as_deref().map(search),
             tmpfs: Some(HashMap::from([("/tmp".into(), String::new()), ("/run".into(), String::new())])),
             restart_policy: Some(restart_policy(COMES_BACK)),
             ..HostConfig::default()
@@ -71,6 +72,11 @@ pub(super) fn node(container: &NewContainer, runtime: Runtime) -> ContainerCreat
         networking_config: Some(networking(container)),
         ..ContainerCreateBody::default()
     }
+}
+
+/// Docker has a word of its own for a list without domains: an empty one is none.
+fn search(domains: &[SearchDomain]) -> Vec<String> {
+    if domains.is_empty() { vec![".".to_owned()] } else { domains.iter().map(ToString::to_string).collect() }
 }
 
 /// What stands in front of several API servers.

@@ -43,6 +43,14 @@ pub(super) async fn released(container: &str) -> bool {
     thawed_where(container, holds_killed).await
 }
 
+/// Whether something in a container was killed and cannot end for being frozen.
+pub(super) async fn holds_back(container: &str) -> bool {
+    let owned = container.to_owned();
+    let found =
+        tokio::task::spawn_blocking(move || frozen(Path::new(ROOT), &owned).iter().any(|group| holds_killed(group)));
+    found.await.unwrap_or_default()
+}
+
 async fn thawed_where(container: &str, thaws: fn(&Path) -> bool) -> bool {
     let owned = container.to_owned();
     let count = tokio::task::spawn_blocking(move || thaw(Path::new(ROOT), &owned, thaws)).await.unwrap_or_default();
@@ -70,23 +78,27 @@ fn is_killed(status: &str) -> bool {
 
 /// Thaws the groups of a container for which that holds, and tells how many of them were frozen.
 fn thaw(root: &Path, container: &str, thaws: fn(&Path) -> bool) -> usize {
+    let groups = frozen(root, container).into_iter().filter(|group| thaws(group));
+    groups.filter(|group| std::fs::write(group.join(STATE), THAWED).is_ok()).count()
+}
+
+/// The groups of a container that are frozen.
+fn frozen(root: &Path, container: &str) -> Vec<PathBuf> {
     // By Docker's own driver of cgroups, and by systemd's. Its first process would tell no more: one that ended already and waits
     // for the frozen ones is in no group any more.
     let places = [format!("docker/{container}"), format!("system.slice/docker-{container}.scope")];
     let mut groups: Vec<PathBuf> = places.iter().map(|place| root.join(place)).collect();
-    let mut count = 0;
+    let mut found = Vec::new();
     while let Some(group) = groups.pop() {
         // What is not there was never made, or has ended meanwhile.
         let Ok(entries) = std::fs::read_dir(&group) else { continue };
         let is_directory = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
         groups.extend(entries.flatten().filter(is_directory).map(|entry| entry.path()));
-        let state = group.join(STATE);
-        let is_frozen = std::fs::read_to_string(&state).is_ok_and(|state| state.trim() != THAWED);
-        if is_frozen && thaws(&group) && std::fs::write(&state, THAWED).is_ok() {
-            count += 1;
+        if std::fs::read_to_string(group.join(STATE)).is_ok_and(|state| state.trim() != THAWED) {
+            found.push(group);
         }
     }
-    count
+    found
 }
 
 #[cfg(test)]

@@ -203,6 +203,11 @@ impl FakeEngine {
         self.change(|held| held.container(id).unwrap().container.running = false);
     }
 
+    /// Kills a container behind everybody's back, which then cannot end.
+    pub(crate) fn hold_back(&self, id: &str) {
+        self.change(|held| held.container(id).unwrap().held_back = true);
+    }
+
     /// Whether a container runs.
     pub(crate) fn is_running(&self, id: &str) -> bool {
         self.lock().containers.get(id).is_some_and(|found| found.container.running)
@@ -419,9 +424,17 @@ impl Engine for FakeEngine {
         self.call("resume_container", container, move |held| held.start_container(&owned)).await
     }
 
+    async fn is_held_back(&self, container: &str) -> bool {
+        self.look(|held| held.containers.get(container).is_some_and(|found| found.held_back)).unwrap_or_default()
+    }
+
     async fn release_container(&self, container: &str) -> Result<(), EngineError> {
-        // It has no process to hold back: what is told is that it was asked.
-        self.call("release_container", container, |_| Ok(())).await
+        let owned = container.to_owned();
+        self.call("release_container", container, move |held| {
+            held.container(&owned)?.held_back = false;
+            Ok(())
+        })
+        .await
     }
 
     async fn stop_container(&self, container: &str, _grace: Duration) -> Result<(), EngineError> {

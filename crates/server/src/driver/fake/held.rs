@@ -42,6 +42,8 @@ pub(crate) struct FakeContainer {
     pub(crate) port: Option<(PortMapping, Ipv4Addr)>,
     /// By path, those of the image included.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Whether it was killed and cannot end.
+    pub(crate) held_back: bool,
 }
 
 /// An image with the files that are looked at.
@@ -114,6 +116,7 @@ impl Held {
             extras: new.extras.clone(),
             port: None,
             files: image.files.clone(),
+            held_back: false,
         };
         self.containers.insert(id.clone(), container);
         Ok(id)

@@ -56,7 +56,7 @@ async fn nodes_that_come_later_are_patched_as_the_first_ones() {
         assert!(text(node, "/etc/containerd/config.toml").contains("level = \"debug\""));
         let flags = text(node, "/var/lib/kubelet/kubeadm-flags.env");
         assert!(flags.contains(if index == 0 { "--v=3" } else { "--v=4" }), "{flags}");
-        assert_eq!(node.extras.dns_search, ["example.com".parse().unwrap()]);
+        assert_eq!(node.extras.dns_search, Some(vec!["example.com".parse().unwrap()]));
     }
     assert!(!text(&nodes[0], "/var/lib/kubelet/config.yaml").contains("registerWithTaints"));
 }
