@@ -12,6 +12,9 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+/** How often a page is loaded: an interface of the host that comes or goes meanwhile, as with each container, cuts it off. */
+const ATTEMPTS = 3;
+
 export async function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env["QBO_CHROMIUM"] ?? "/usr/bin/chromium",
@@ -45,6 +48,17 @@ export async function open(
     const isLost = /WebSocket connection|net::ERR_CONNECTION/.test(message.text());
     if (message.type() === "error" && !isLost) troubles.push(message.text());
   });
-  await page.goto(address);
-  return { page, troubles };
+  for (let attempt = 1; ; attempt++) {
+    const failed = await page.goto(address).then(
+      () => "",
+      (error: unknown) => String(error),
+    );
+    // What the page could not load, or the page itself.
+    const isCut = [...troubles, failed].some((trouble) => trouble.includes("net::ERR_NETWORK_CHANGED"));
+    if (!isCut || attempt === ATTEMPTS) {
+      if (failed) throw new Error(failed);
+      return { page, troubles };
+    }
+    troubles.length = 0;
+  }
 }
