@@ -51,6 +51,11 @@ pub struct Patches {
     pub containerd: Vec<Value>,
 }
 
+impl Patches {
+    /// Where `ClusterConfiguration` has components, each with its `extraArgs`: JSON pointers (RFC 6901).
+    pub const COMPONENTS: [&str; 4] = ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"];
+}
+
 /// How Services are reached (<https://kubernetes.io/docs/reference/networking/virtual-ips/>).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ProxyMode {

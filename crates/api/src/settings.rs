@@ -140,12 +140,16 @@ impl NodeSettings {
     /// These, and of `others` what these do not say.
     #[must_use]
     pub fn over(&self, others: &Self) -> Self {
+        // One that goes without the taints of its role has its own alone.
+        let other_taints = if self.untainted { &[] } else { others.taints.as_slice() };
         Self {
             mounts: join(&self.mounts, &others.mounts, |mount| mount.node.clone()),
             cpus: self.cpus.or(others.cpus),
             memory: self.memory.or(others.memory),
-            // Those of its own take the place of all.
-            taints: if self.untainted { self.taints.clone() } else { join_taints(&self.taints, &others.taints) },
+            taints: join(&self.taints, other_taints, |taint| {
+                let (key, effect) = taint.identity();
+                (key.to_owned(), effect)
+            }),
             labels: join(&self.labels, &others.labels, |label| label.pair().0.to_owned()),
             untainted: self.untainted || others.untainted,
             kubelet_flags: others.kubelet_flags.clone().into_iter().chain(self.kubelet_flags.clone()).collect(),
@@ -157,13 +161,6 @@ impl NodeSettings {
     pub fn without_scheduling(&self) -> Self {
         Self { taints: Vec::new(), labels: Vec::new(), ..self.clone() }
     }
-}
-
-fn join_taints(first: &[Taint], others: &[Taint]) -> Vec<Taint> {
-    join(first, others, |taint| {
-        let (key, effect) = taint.identity();
-        (key.to_owned(), effect)
-    })
 }
 
 /// All of `first`, and those of `others` that no key of it has.

@@ -40,8 +40,7 @@ pub fn patched_containerd(configuration: &str, patches: &[Value]) -> Result<Stri
     {
         return Err(ContainerdError::Version { asked: other["version"].clone(), version });
     }
-    let fitting: Vec<Value> = fitting.into_iter().cloned().collect();
-    patches::merge(&mut configuration, &fitting);
+    patches::merge(&mut configuration, fitting);
     // Where a plugin has registries, containerd before 2.0 must be told here where nodes have theirs (`registry_files`).
     let plugins = configuration.get_mut("plugins").and_then(Value::as_object_mut).into_iter().flatten();
     for registry in plugins.filter_map(|(_, plugin)| plugin.get_mut("registry").and_then(Value::as_object_mut)) {

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-/// Where `ClusterConfiguration` has flags.
-const FLAGGED: [&str; 4] = ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"];
+use crate::Patches;
+
 const FLAGS: &str = "extraArgs";
 
 /// Applies patches, one after the other.
-pub(crate) fn merge(document: &mut Value, patches: &[Value]) {
+pub(crate) fn merge<'a>(document: &mut Value, patches: impl IntoIterator<Item = &'a Value>) {
     for patch in patches {
         json_patch::merge(document, patch);
     }
@@ -17,7 +17,7 @@ pub(crate) fn merge(document: &mut Value, patches: &[Value]) {
 pub(crate) fn merge_cluster(document: &mut Value, patches: &[Value]) {
     for patch in patches {
         let mut patch = patch.clone();
-        for component in FLAGGED {
+        for component in Patches::COMPONENTS {
             let flags =
                 patch.pointer_mut(component).and_then(Value::as_object_mut).and_then(|fields| fields.remove(FLAGS));
             let Some(Value::Array(flags)) = flags else { continue };

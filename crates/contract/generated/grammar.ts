@@ -185,7 +185,7 @@ export const FORMS: readonly GrammarForm[] = [
         "short": "",
         "long": "mount",
         "value": "MOUNT…",
-        "about": "Let all nodes see HOST:NODE[:ro][,rslave|,rshared], an absolute path of the host at another of the node"
+        "about": "Let all nodes see HOST:NODE[:ro|rslave|rshared,…], an absolute path of the host at another of the node"
       },
       {
         "short": "",

@@ -107,6 +107,23 @@ impl Recorded {
         }
     }
 
+    /// What a node of the cluster is asked, for its files and for its container.
+    pub fn node(&self, role: Role, settings: &NodeSettings, host: Resources) -> Result<(NodeOptions, Extras), Failure> {
+        let limit = Resources {
+            cpu_millis: settings.cpus.map_or(0, qbo_api::settings::Cpus::millis),
+            memory: settings.memory.map_or(0, qbo_api::settings::Memory::bytes),
+        };
+        if limit.cpu_millis > host.cpu_millis || limit.memory > host.memory {
+            let problem = format!("a node cannot have {}: the host has {}", said(limit), said(host));
+            return Err(Failure::new(Code::UNPROCESSABLE, problem, "ask for less: --cpus, --memory"));
+        }
+        let reserved = Resources::reserved(role, host, limit).map_err(|error| unplannable(&error))?;
+        let NodeSettings { labels, taints, untainted, kubelet_flags, .. } = settings.clone();
+        let options = NodeOptions { labels, taints, untainted, kubelet_flags, reserved };
+        let (mounts, dns_search) = (settings.mounts.clone(), self.components.dns_search.clone());
+        Ok((options, Extras { mounts, limit, dns_search, ..Extras::default() }))
+    }
+
     /// Whether nodes need addresses of IPv6.
     pub fn has_ipv6(&self) -> bool {
         self.pod_subnets.iter().any(|subnet| matches!(subnet, IpNet::V6(_)))
@@ -130,22 +147,6 @@ fn subnets(settings: &Settings) -> (Vec<IpNet>, Vec<IpNet>) {
         given.map_or(usual, |given| given.as_slice().to_vec())
     };
     (choose(pods, family.pod_subnets()), choose(services, family.service_subnets()))
-}
-
-/// What a node is asked, for its files and for its container.
-pub fn of_node(role: Role, settings: &NodeSettings, host: Resources) -> Result<(NodeOptions, Extras), Failure> {
-    let limit = Resources {
-        cpu_millis: settings.cpus.map_or(0, qbo_api::settings::Cpus::millis),
-        memory: settings.memory.map_or(0, qbo_api::settings::Memory::bytes),
-    };
-    if limit.cpu_millis > host.cpu_millis || limit.memory > host.memory {
-        let problem = format!("a node cannot have {}: the host has {}", said(limit), said(host));
-        return Err(Failure::new(Code::UNPROCESSABLE, problem, "ask for less: --cpus, --memory"));
-    }
-    let reserved = Resources::reserved(role, host, limit).map_err(|error| unplannable(&error))?;
-    let NodeSettings { labels, taints, untainted, kubelet_flags, .. } = settings.clone();
-    let options = NodeOptions { labels, taints, untainted, kubelet_flags, reserved };
-    Ok((options, Extras { mounts: settings.mounts.clone(), limit, ..Extras::default() }))
 }
 
 fn said(resources: Resources) -> String {
@@ -230,7 +231,7 @@ mod tests {
         let host = Resources { cpu_millis: 4000, memory: 16 << 30 };
         let node = |cpus: &str, memory: &str| {
             let (cpus, memory) = (Some(cpus.parse().unwrap()), Some(memory.parse().unwrap()));
-            of_node(Role::Worker, &NodeSettings { cpus, memory, ..NodeSettings::default() }, host)
+            Recorded::default().node(Role::Worker, &NodeSettings { cpus, memory, ..NodeSettings::default() }, host)
         };
         let (options, extras) = node("1.5", "2Gi").unwrap();
         assert_eq!(options.reserved, Resources { cpu_millis: 2500, memory: 14 << 30 });

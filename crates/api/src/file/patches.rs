@@ -172,8 +172,9 @@ impl Patched {
 
     /// Whether all that others say of all nodes is said here.
     fn says(&self, others: &Self) -> bool {
-        let lists = |of: &Self| [of.patches.cluster.clone(), of.patches.kubelet.clone(), of.patches.proxy.clone()];
-        lists(others).iter().zip(lists(self)).all(|(others, own)| others.iter().all(|patch| own.contains(patch)))
+        let (own, other) = (&self.patches, &others.patches);
+        let lists = [(&own.cluster, &other.cluster), (&own.kubelet, &other.kubelet), (&own.proxy, &other.proxy)];
+        lists.iter().all(|(own, others)| others.iter().all(|patch| own.contains(patch)))
             && others.api_server_names.iter().all(|name| self.api_server_names.contains(name))
             && others.proxy_mode.is_none_or(|mode| self.proxy_mode == Some(mode))
     }
@@ -183,7 +184,7 @@ impl Patched {
         if let Some(field) = impossible(&patch, "") {
             return Err(FileError::at(place, format!("{field} cannot be changed"), cure));
         }
-        for component in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
+        for component in Patches::COMPONENTS {
             let Some(given) = patch.pointer_mut(component).and_then(|fields| fields.get_mut("extraArgs")) else {
                 continue;
             };

@@ -169,7 +169,7 @@ pub const FORMS: &[Form] = &[
                 short: None,
                 long: "mount",
                 value: Some("MOUNT…"),
-                about: "Let all nodes see HOST:NODE[:ro][,rslave|,rshared], an absolute path of the host at another of the node",
+                about: "Let all nodes see HOST:NODE[:ro|rslave|rshared,…], an absolute path of the host at another of the node",
             },
             Opt { short: None, long: "cpus", value: Some("CPUS"), about: "Processors that each node may use, as 1.5" },
             Opt { short: None, long: "memory", value: Some("MEMORY"), about: "Memory that each node may use, as 2Gi" },

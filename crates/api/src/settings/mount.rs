@@ -33,7 +33,7 @@ const OWN: [&str; 20] = [
 /// File systems in memory, which may hold what is mounted but are not to be replaced.
 const TEMPORARY: [&str; 2] = ["/run", "/tmp"];
 
-/// A file or directory of the host that a node sees: `HOST:NODE[:ro][,rslave|,rshared]`.
+/// A file or directory of the host that a node sees: `HOST:NODE[:ro|rslave|rshared,…]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostMount {
     /// Its path on the host.
@@ -59,6 +59,8 @@ pub enum Propagation {
 }
 
 impl Propagation {
+    const ALL: [Self; 3] = [Self::Private, Self::HostToNode, Self::Bidirectional];
+
     /// As Docker has it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -118,12 +120,11 @@ impl FromStr for HostMount {
         };
         let mut mount = Self::new(host, node)?;
         for option in options.split(',').filter(|option| !option.is_empty()) {
-            match option {
-                "ro" | "rw" => mount.read_only = option == "ro",
-                "rprivate" => mount.propagation = Propagation::Private,
-                "rslave" => mount.propagation = Propagation::HostToNode,
-                "rshared" => mount.propagation = Propagation::Bidirectional,
-                _ => return Err(refused()),
+            if matches!(option, "ro" | "rw") {
+                mount.read_only = option == "ro";
+            } else {
+                let propagation = Propagation::ALL.into_iter().find(|propagation| propagation.as_str() == option);
+                mount.propagation = propagation.ok_or_else(refused)?;
             }
         }
         Ok(mount)

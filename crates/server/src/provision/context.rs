@@ -23,7 +23,7 @@ use crate::driver::kubernetes::{ApiServer, Kubernetes};
 use crate::error::Failure;
 use crate::live::Live;
 use crate::operations::Expiry;
-use crate::recorded::{Recorded, of_node, unplannable};
+use crate::recorded::{Recorded, unplannable};
 use crate::recovery::LeftOvers;
 use crate::registries::Registries;
 use crate::report::Reporter;
@@ -128,18 +128,17 @@ impl Wishes {
         kubernetes: KubernetesVersion,
         host: Resources,
     ) -> Result<Self, Failure> {
+        let later = (&wanted.later, &wanted.later_control_plane);
+        let recorded = Recorded::new(&wanted.settings, later, wanted.components.clone());
         let members = wanted.members.iter().map(|member| {
             let role = if member.control_plane { Role::ControlPlane } else { Role::Worker };
-            let (options, extras) = of_node(role, &member.settings, host)?;
-            let extras = Extras { dns_search: wanted.components.dns_search.clone(), ..extras };
+            let (options, extras) = recorded.node(role, &member.settings, host)?;
             Ok(Member { role, options, extras, ports: member.ports.clone() })
         });
         let mut members: Vec<Member> = members.collect::<Result<_, Failure>>()?;
         // What is said of nodes must be possible also for those that come later.
-        of_node(Role::Worker, &wanted.later, host)?;
+        recorded.node(Role::Worker, &wanted.later, host)?;
         members[0].ports.extend_from_slice(&wanted.settings.ports);
-        let later = (&wanted.later, &wanted.later_control_plane);
-        let recorded = Recorded::new(&wanted.settings, later, wanted.components.clone());
         recorded.refuse_overlap()?;
         Ok(Self {
             image,

@@ -20,7 +20,7 @@ use crate::address::{ClusterNetwork, address_v6, balancer_address, node_addresse
 use crate::cluster::{Found, FoundNode, LABEL_DOMAIN};
 use crate::driver::engine::{Engine, Extras};
 use crate::error::Failure;
-use crate::recorded::{Recorded, of_node, unplannable};
+use crate::recorded::{Recorded, unplannable};
 
 /// A cluster that lives.
 pub struct Living<'a> {
@@ -70,8 +70,7 @@ impl<'a> Living<'a> {
             (Role::ControlPlane, Some(control_plane)) => control_plane.clone(),
             (Role::ControlPlane, None) => worker.without_scheduling(),
         };
-        let (options, extras) = of_node(role, &settings, host)?;
-        Ok((options, Extras { dns_search: self.recorded.components.dns_search.clone(), ..extras }))
+        self.recorded.node(role, &settings, host)
     }
 
     /// containerd's configuration where the cluster was made with another than its image's: that of its control plane.
