@@ -55,10 +55,9 @@ fn in_a_node(scene: &Scene, node: &str) {
 
     // What was started in a session that is closed goes with it.
     let mut terminal = Terminal::open(scene.server().port(), json!({"kind": "node", "node": node}));
-    terminal.type_in("sleep 4711 & echo started-$!\n");
-    terminal.reads("started-");
+    terminal.type_in("sleep 4711 &\n");
     let sleeps = || scene.docker.attempt(&["exec", node, "pgrep", "-f", "sleep 4711"]).is_ok();
-    assert!(sleeps());
+    wait::until("a shell to start what was typed", SOON, || sleeps().then_some(()));
     terminal.close();
     wait::until("what a shell has started to go", SOON, || (!sleeps()).then_some(()));
 }
