@@ -145,6 +145,16 @@ impl Mirrors {
         }
     }
 
+    /// Sends messages of a command of `user` that together are one list to everybody in a room.
+    pub(crate) fn publish_list(&self, user: &User, mirror: Uuid, list: &[Message]) {
+        let texts: Vec<Utf8Bytes> = list.iter().filter_map(text).collect();
+        let inner = self.lock();
+        let Some(members) = inner.rooms.get(&Room::of(user, mirror)) else { return };
+        for queue in members.queues.values() {
+            queue.push_list(&texts);
+        }
+    }
+
     /// Waits until everybody in a room has taken most of what waits for them, or shows no sign of it; false where nobody is
     /// there. Whoever sends much does so between messages, and so no faster than it is read.
     pub async fn taken(&self, user: &User, mirror: Uuid) -> bool {

@@ -132,10 +132,13 @@ impl Reporter {
         true
     }
 
-    /// A partial result out of what is known, as it was at this point of its history.
+    /// Partial results that together are a list of what is known, as it was at this point of its history.
     #[track_caller]
-    pub(crate) fn rows_at(&self, sequence: u64, payload: Payload) {
-        self.send_at(Some(sequence), Code::CREATED, payload, "", Location::caller());
+    pub(crate) fn list_at(&self, sequence: u64, payloads: Vec<Payload>) {
+        let source = Location::caller();
+        let message = |payload| self.message(Some(sequence), Code::CREATED, payload, "", source);
+        let list: Vec<Message> = payloads.into_iter().map(message).collect();
+        self.inner.mirrors.publish_list(&self.inner.origin.user, self.inner.origin.mirror, &list);
     }
 
     /// A line for people.
@@ -178,10 +181,18 @@ impl Reporter {
     }
 
     fn send(&self, code: Code, payload: Payload, callback: &str, source: &Location<'_>) {
-        self.send_at(None, code, payload, callback, source);
+        let message = self.message(None, code, payload, callback, source);
+        self.inner.mirrors.publish(&self.inner.origin.user, self.inner.origin.mirror, &message);
     }
 
-    fn send_at(&self, sequence: Option<u64>, code: Code, payload: Payload, callback: &str, source: &Location<'_>) {
+    fn message(
+        &self,
+        sequence: Option<u64>,
+        code: Code,
+        payload: Payload,
+        callback: &str,
+        source: &Location<'_>,
+    ) -> Message {
         let inner = &*self.inner;
         let done = code == Code::OK;
         let (command, subcommand) = if done { (Verb::Done, Subcommand::Done) } else { inner.kind };
@@ -212,7 +223,7 @@ impl Reporter {
             sequence,
             change: None,
         };
-        inner.mirrors.publish(&inner.origin.user, inner.origin.mirror, &Message { envelope, payload });
+        Message { envelope, payload }
     }
 }
 

@@ -72,7 +72,5 @@ pub(super) fn name_a_mirror<'a>(
 
 /// Tells rows as they were at one point of their history.
 pub(super) fn tell(reporter: &Reporter, view: &View<'_>, payload: Payload) {
-    for payload in chunks(payload) {
-        reporter.rows_at(view.sequence(), payload);
-    }
+    reporter.list_at(view.sequence(), chunks(payload));
 }

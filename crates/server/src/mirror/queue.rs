@@ -13,8 +13,9 @@ use super::Lagged;
 /// half of it.
 pub(super) const MESSAGES: usize = 4096;
 
-/// Bytes a connection may lag behind; messages are shared, so that many slow connections hold few of them twice.
-const BYTES: usize = 16 << 20;
+/// Bytes a connection may lag behind, beside one list that is larger; messages are shared, so that many slow connections
+/// hold few of them twice.
+pub(super) const BYTES: usize = 16 << 20;
 
 /// Ends of commands that are kept for a connection that lags: more than a user may have running at once.
 const FINALS: usize = 256;
@@ -43,24 +44,27 @@ pub(super) struct Queue {
 struct State {
     messages: VecDeque<(Utf8Bytes, Kind)>,
     bytes: usize,
+    /// The bytes of a list that waits, until few enough wait without it.
+    list: usize,
     /// Only ends of commands are taken, until the connection resumes.
     lagging: bool,
 }
 
 impl Queue {
     pub(super) fn push(&self, text: &Utf8Bytes, kind: Kind) {
+        self.lock().push(text, kind);
+        self.wakes.notify_one();
+    }
+
+    /// Messages that together are one list. However long it is, who kept up until now gets all of it.
+    pub(super) fn push_list(&self, texts: &[Utf8Bytes]) {
         let mut state = self.lock();
-        if !state.lagging && (state.messages.len() >= MESSAGES || state.bytes + text.len() > BYTES) {
-            state.lag();
+        if state.list == 0 {
+            state.list = texts.iter().map(|text| text.len()).sum();
         }
-        if state.lagging && kind == Kind::Passing {
-            return;
+        for text in texts {
+            state.push(text, Kind::Passing);
         }
-        if state.lagging && state.messages.len() >= FINALS {
-            state.pop();
-        }
-        state.bytes += text.len();
-        state.messages.push_back((text.clone(), kind));
         drop(state);
         self.wakes.notify_one();
     }
@@ -107,9 +111,10 @@ impl Queue {
         let mut state = self.lock();
         state.lagging = false;
         for text in snapshot.rev() {
-            state.bytes += text.len();
+            state.list += text.len();
             state.messages.push_front((text, Kind::Passing));
         }
+        state.bytes += state.list;
         drop(state);
         self.wakes.notify_one();
     }
@@ -136,6 +141,20 @@ impl Queue {
 }
 
 impl State {
+    fn push(&mut self, text: &Utf8Bytes, kind: Kind) {
+        if !self.lagging && (self.messages.len() >= MESSAGES || self.bytes + text.len() > BYTES + self.list) {
+            self.lag();
+        }
+        if self.lagging && kind == Kind::Passing {
+            return;
+        }
+        if self.lagging && self.messages.len() >= FINALS {
+            self.pop();
+        }
+        self.bytes += text.len();
+        self.messages.push_back((text.clone(), kind));
+    }
+
     fn lag(&mut self) {
         self.lagging = true;
         self.messages.retain(|(_, kind)| *kind == Kind::Final);
@@ -143,11 +162,15 @@ impl State {
             self.messages.pop_front();
         }
         self.bytes = self.messages.iter().map(|(text, _)| text.len()).sum();
+        self.list = 0;
     }
 
     fn pop(&mut self) -> Option<Utf8Bytes> {
         let (text, _) = self.messages.pop_front()?;
         self.bytes -= text.len();
+        if self.bytes <= BYTES {
+            self.list = 0;
+        }
         Some(text)
     }
 }

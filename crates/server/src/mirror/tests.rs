@@ -106,6 +106,26 @@ async fn who_does_not_keep_up_takes_up_again_with_the_last_state_and_the_ends_of
     assert_eq!(kinds, [(201, true), (201, true), (200, false), (201, false)]);
 }
 
+#[tokio::test]
+async fn a_list_that_is_longer_than_what_may_wait_comes_whole_and_so_does_a_snapshot() {
+    let queue = Queue::default();
+    let list = [queue::BYTES, queue::BYTES / 2].map(|bytes| Utf8Bytes::from("x".repeat(bytes)));
+    let change = Utf8Bytes::from_static("a change that comes meanwhile");
+    let taken = || std::iter::from_fn(|| queue.waiting()).count();
+    for _ in 0..2 {
+        queue.push_list(&list);
+        queue.push(&change, Kind::Passing);
+        assert_eq!(taken(), 3, "as often as it is taken");
+    }
+    queue.push_list(&list);
+    queue.push_list(&list);
+    assert_eq!(queue.next().await, Err(Lagged), "but only one waits");
+    queue.resume(list.clone().into_iter());
+    queue.push(&change, Kind::Passing);
+    assert_eq!(queue.next().await, Ok(list[0].clone()));
+    assert_eq!(taken(), 2);
+}
+
 #[test]
 fn an_empty_room_is_not_kept() {
     let mirrors = Arc::new(Mirrors::default());
