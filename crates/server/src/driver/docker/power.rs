@@ -12,6 +12,14 @@ use crate::driver::engine::{Engine, EngineError};
 impl DockerEngine {
     pub(super) async fn resume(&self, container: &str) -> Result<(), EngineError> {
         self.set_restart_policy(container, body::COMES_BACK).await?;
+        let docker = self.docker().await?;
+        let found = docker.inspect_container(container, None).await;
+        let found = found.map_err(|error| failed("docker GET /containers", container, error))?;
+        // Docker starts none that somebody paused.
+        if found.state.and_then(|state| state.paused) == Some(true) {
+            let unpaused = docker.unpause_container(container).await;
+            return unpaused.map_err(|error| failed("docker POST /containers/unpause", container, error));
+        }
         if freezer::thawed(container).await {
             // One that was killed, and that Docker takes for one that runs; or it lives, and is not waited for.
             self.await_end(container, freezer::PATIENCE).await?;
@@ -35,7 +43,8 @@ impl DockerEngine {
         self.set_restart_policy(container, body::STAYS_STOPPED).await?;
         let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::new().t(seconds).build();
-        let stopping = self.docker().await?.stop_container(container, Some(options));
+        let docker = self.docker().await?;
+        let stopping = docker.stop_container(container, Some(options));
         let stopped = freezer::thawing(container, grace, stopping).await;
         stopped.map_err(|error| failed("docker POST /containers/stop", container, error))
     }
