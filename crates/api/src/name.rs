@@ -62,8 +62,9 @@ pub struct NameError {
     problem: &'static str,
 }
 
-/// A node's hostname is `control-<8 hex>.<domain>`, and Linux bounds hostnames at 64 bytes (hostname(7)).
-const DOMAIN_LIMIT: usize = 64 - "control-01234567.".len();
+/// A node's name is `control-<8 hex>.<domain>`, and its kubelet tells it as a label, of whose value Kubernetes takes 63 characters
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>); Linux would take 64 (hostname(7)).
+const DOMAIN_LIMIT: usize = 63 - "control-01234567.".len();
 
 impl ClusterName {
     /// The longest name, in characters.
@@ -286,7 +287,9 @@ impl FromStr for Domain {
         let problem = if value.is_empty() {
             Some("is empty")
         } else if value.len() > DOMAIN_LIMIT {
-            Some("is too long: with a node's own name before it, a hostname has at most 64 characters, which leaves 47")
+            Some(
+                "is too long: with a node's own name before it, a label of Kubernetes has at most 63 characters, which leaves 46",
+            )
         } else if !value.split('.').all(is_dns_label) {
             Some("is not a domain: labels of a-z, 0-9 and '-' joined by '.', as in 'dev.example.com'")
         } else {
@@ -457,8 +460,8 @@ mod tests {
     #[test]
     fn domains_leave_room_for_the_node_name() {
         assert!("dev.example.com".parse::<Domain>().is_ok());
-        assert!("x".repeat(47).parse::<Domain>().is_ok());
-        for bad in ["", ".", "a..b", "-a", "a-", "A", &"x".repeat(48)] {
+        assert!("x".repeat(46).parse::<Domain>().is_ok());
+        for bad in ["", ".", "a..b", "-a", "a-", "A", &"x".repeat(47)] {
             assert!(bad.parse::<Domain>().is_err(), "{bad}");
         }
     }

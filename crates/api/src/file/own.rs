@@ -181,8 +181,6 @@ pub(super) fn image<'a>(
         }
     }
     let Some((path, name)) = image else { return Ok(None) };
-    // What a file of kind's pins by its digest is told by its tag as well.
-    let name = name.split_once('@').map_or(name, |(name, _)| name);
     name.parse().map(Some).map_err(|error| FileError::at(&path, error, "as kindest/node:v1.37.2"))
 }
 

@@ -98,9 +98,9 @@ containerdConfigPatches:
     config_path = \"/etc/containerd/certs.d\"
 nodes:
 - role: worker
-  image: kindest/node:v1.37.2@sha256:0123
+  image: kindest/node:v1.37.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 - role: control-plane
-  image: kindest/node:v1.37.2@sha256:0123
+  image: kindest/node:v1.37.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
   kubeadmConfigPatches:
   - |
     kind: InitConfiguration
@@ -127,6 +127,9 @@ nodes:
     readOnly: true
     propagation: HostToContainer
 ";
+
+/// The image of [`KIND`], whose digest is kept.
+const PINNED: &str = "kindest/node:v1.37.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 fn wanted(line: &str, text: &str) -> Wanted {
     match parse_line(line).unwrap().with_file(Some(text)).unwrap() {
@@ -169,7 +172,7 @@ fn a_file_of_our_own_says_all_that_options_say_and_more_of_each_node() {
 #[test]
 fn a_file_of_kinds_says_the_same_in_other_words() {
     let wanted = wanted("add cluster -f kind.yaml", KIND);
-    assert_eq!(wanted.image.as_ref().unwrap().engine_name(), "kindest/node:v1.37.2");
+    assert_eq!(wanted.image.as_ref().unwrap().engine_name(), PINNED);
     assert_eq!(texts(wanted.ports()), ["192.0.2.1:6443:6443/tcp", "127.0.0.1:8080:80/tcp"]);
     assert_eq!(wanted.components.api_server_names, ["192.0.2.1", "api.example.com"]);
     let [control_plane, worker] = wanted.members.as_slice() else { panic!("{wanted:?}") };

@@ -1,6 +1,7 @@
 //! A kubeconfig as a tree whose keys keep their order, so that what is not ours comes out as it went in.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -80,7 +81,7 @@ impl Document {
         let is_ours = |entry: &&Node| entry.name() == Some(name);
         let known = self.entries("clusters").iter().find(is_ours);
         let known = known.and_then(|entry| entry.get("cluster")?.get("server")?.as_str());
-        if known != Some(server) {
+        if !known.is_some_and(|known| is_of_one_cluster(known, server)) {
             return false;
         }
         for list in LISTS {
@@ -237,6 +238,17 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 }
 
+/// Whether both addresses lead into one cluster, whose network is a /24 of its own: where a balancer comes in front of its API servers, it
+/// has another one there from then on.
+fn is_of_one_cluster(one: &str, other: &str) -> bool {
+    let network = |server: &str| {
+        let (host, _) = server.strip_prefix("https://")?.rsplit_once(':')?;
+        let [first, second, third, _] = host.parse::<Ipv4Addr>().ok()?.octets();
+        Some([first, second, third])
+    };
+    one == other || network(one).is_some_and(|one| network(other) == Some(one))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,6 +325,14 @@ current-context: work
         own.set(CURRENT, Node::text("work"));
         assert!(own.forget("qbo-alex", "s"));
         assert_eq!(own.text().unwrap(), OWN);
+    }
+
+    #[test]
+    fn a_cluster_that_has_grown_is_the_same_one() {
+        let mut own = Document::read(OWN).unwrap();
+        own.merge(&qbo("https://10.201.7.10:6443")).unwrap();
+        assert!(!own.forget("qbo-alex", "https://10.201.8.2:6443"));
+        assert!(own.forget("qbo-alex", "https://10.201.7.2:6443"));
     }
 
     #[test]
