@@ -44,6 +44,9 @@ const OWN_REPOSITORY: &str = "qbo/node";
 /// How long an answer to whether the registry answers is believed.
 const ANSWER_LIFETIME: Duration = Duration::from_mins(10);
 
+/// Blueprints that are kept. Each is some 100 kB, and is drawn anew within seconds.
+const BLUEPRINTS: usize = 16;
+
 /// A blueprint that is drawn once, whoever asks for it first.
 type Drawing = Arc<OnceCell<Arc<Blueprint>>>;
 
@@ -202,6 +205,10 @@ impl Images {
             let patches = serde_json::to_vec(&sample.options.components.patches.containerd).unwrap_or_default();
             let key = (image.id.clone(), [tar(std::slice::from_ref(&configuration)), patches].concat());
             let mut blueprints = self.blueprints.lock().unwrap_or_else(PoisonError::into_inner);
+            if blueprints.len() >= BLUEPRINTS && !blueprints.contains_key(&key) {
+                // Those that somebody waits for stay.
+                blueprints.retain(|_, drawing| Arc::strong_count(drawing) > 1);
+            }
             Arc::clone(blueprints.entry(key).or_default())
         };
         // A cancel ends the drawing, not the removal of what it is done in.

@@ -94,6 +94,10 @@ async fn serve(config: &Config, journal: Journal) -> anyhow::Result<()> {
         let (services, stop) = (Arc::clone(&services), stop.clone());
         async move { usage::run(&services, &stop).await }
     });
+    let counting = tokio::spawn({
+        let (metrics, stop) = (metrics.clone(), stop.clone());
+        async move { metrics::keep_up(&metrics, &stop).await }
+    });
     let sweeper = tokio::spawn(recovery::run(Arc::clone(&services), stop.clone()));
 
     tracing::info!("listening on {}", listener.local_addr()?);
@@ -105,6 +109,7 @@ async fn serve(config: &Config, journal: Journal) -> anyhow::Result<()> {
     following.await?;
     forwarding.await?;
     metering.await?;
+    counting.await?;
     Ok(sweeper.await?)
 }
 

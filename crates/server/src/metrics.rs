@@ -6,6 +6,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use qbo_api::message::{Code, Payload, Subcommand, Verb};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 const CONNECTIONS: &str = "qbo_connections";
 const COMMANDS_RUNNING: &str = "qbo_commands_running";
@@ -16,6 +17,9 @@ const SNAPSHOTS: &str = "qbo_snapshots_total";
 
 /// From a list out of memory to a cluster that takes its time.
 const SECONDS: [f64; 10] = [0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 30.0, 120.0];
+
+/// How often what was recorded is summed up: each single duration is kept until then.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Begins to count. What was counted is rendered by the handle.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
@@ -28,6 +32,14 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(CHANGES, "Rows that changed and were told, by their kind");
     describe_counter!(SNAPSHOTS, "Connections that did not keep up and were told everything anew");
     Ok(handle)
+}
+
+/// Keeps what was counted small, also where nobody fetches it, until `stop` is cancelled.
+pub async fn keep_up(handle: &PrometheusHandle, stop: &CancellationToken) {
+    let mut turn = tokio::time::interval(UPKEEP);
+    while stop.run_until_cancelled(turn.tick()).await.is_some() {
+        handle.run_upkeep();
+    }
 }
 
 /// How much goes on just now.
