@@ -45,14 +45,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use qbo_api::TERMINAL_PATH;
 use qbo_api::command::{Command, Selection};
-use qbo_api::message::Code;
+use qbo_api::message::{Code, Payload};
 use qbo_api::name::{ClusterReference, NodeReference};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Permitted;
 use crate::address::Addresses;
-use crate::cluster::{Found, FoundNode, absent, ambiguous, find_all, select};
+use crate::cluster::{Found, FoundNode, Identity, absent, ambiguous, find, find_all, select};
 use crate::config::Config;
 use crate::driver::builder::{Builder, ScriptBuilder};
 use crate::driver::docker::DockerEngine;
@@ -242,6 +242,30 @@ impl Services {
 }
 
 impl Services {
+    /// A cluster as it is now that it is claimed: it may have changed since it was chosen.
+    async fn again(&self, cluster: &Found) -> Result<Found, Failure> {
+        find(&*self.engine, &cluster.identity).await?.ok_or_else(|| {
+            let problem = format!("cluster '{}' was deleted meanwhile", cluster.identity.name);
+            Failure::new(Code::NOT_FOUND, problem, "see what there is: qbo get clusters -A")
+        })
+    }
+
+    /// Tells how a cluster is that a command has changed.
+    fn tell_cluster(&self, identity: &Identity, reporter: &Reporter) {
+        let id = identity.id.to_string();
+        let mut rows = self.live.glance(&identity.user).cluster_rows();
+        rows.retain(|row| row.id == id);
+        reporter.rows(Payload::Clusters(rows));
+    }
+
+    /// Tells how nodes of a cluster are that a command has changed.
+    fn tell_nodes(&self, identity: &Identity, reporter: &Reporter, is_meant: impl Fn(&str) -> bool) {
+        let id = identity.id.to_string();
+        let mut rows = self.live.glance(&identity.user).nodes();
+        rows.retain(|row| row.cluster_id == id && is_meant(&row.name));
+        reporter.rows(Payload::Nodes(rows));
+    }
+
     /// The API server of a cluster that is complete and runs, or why nothing can be changed in it.
     async fn living(&self, cluster: &Found) -> Result<Arc<dyn ApiServer>, Failure> {
         let name = &cluster.identity.name;
@@ -265,6 +289,19 @@ impl Services {
         }
         let problem = format!("cluster '{name}' is not complete: it has no control plane, or failed while it was made");
         Err(Failure::new(Code::CONFLICT, problem, format!("delete it: qbo delete cluster {name}")))
+    }
+}
+
+/// Whether something is to be done with a target that may refuse it. Of all there are those that do are told of and left alone; of
+/// those that were named none may.
+fn is_able(refused: Result<(), Failure>, all: bool, reporter: &Reporter) -> Result<bool, Failure> {
+    match refused {
+        Ok(()) => Ok(true),
+        Err(failure) if all && failure.code == Code::CONFLICT => {
+            reporter.line(format!("left alone: {}", failure.line()));
+            Ok(false)
+        }
+        Err(failure) => Err(failure),
     }
 }
 
@@ -332,7 +369,7 @@ impl Executor for Services {
             Command::GetClients(get) => get_clients::run(&self, user, get, &reporter),
             Command::GetUsage(get) => get_usage::run(&self, user, get, &reporter).await,
             Command::AddPort(add) => add_port::run(&self, email, add, &reporter, &running).await,
-            Command::DeletePort(delete) => delete_port::run(&self, email, delete, &reporter).await,
+            Command::DeletePort(delete) => delete_port::run(&self, email, delete, &reporter, &running).await,
             Command::DeleteCluster(delete) => delete_cluster::run(&self, email, delete, &reporter, &running).await,
             Command::StartCluster(start) => start_cluster::run(&self, email, start, &reporter, &running).await,
             Command::StopCluster(stop) => stop_cluster::run(&self, email, stop, &reporter, &running).await,

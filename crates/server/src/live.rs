@@ -172,6 +172,11 @@ impl Live {
         self.lock().clusters.get(&cluster)?.api_server()
     }
 
+    /// Whether the API server of a cluster has told of everything since it is followed.
+    fn has_listed(&self, identity: &Identity) -> bool {
+        self.lock().clusters.get(&identity.id).is_some_and(LiveCluster::has_listed)
+    }
+
     /// A container as it is known, where a list tells nothing else of it.
     fn recall(&self, listed: &Container) -> Option<Container> {
         let inner = self.lock();
@@ -205,8 +210,9 @@ impl Live {
     }
 
     fn business_changed(&self, user: &str, name: &str) {
-        let business = self.operations.business(user, name);
         let mut inner = self.lock();
+        // Looked at under the lock: whoever comes second tells what is last.
+        let business = self.operations.business(user, name);
         let of_name = |cluster: &&mut LiveCluster| cluster.identity.user == user && cluster.identity.name == name;
         let known = inner.clusters.values_mut().find(of_name).map(|cluster| cluster.identity.clone());
         let born = business.as_ref().and_then(|business| business.id);

@@ -45,6 +45,19 @@ struct RunningCommand {
     user: String,
     counts: bool,
     token: CancellationToken,
+    /// Whether a cancel comes too late.
+    is_past_return: bool,
+}
+
+/// What became of a wish to cancel commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// They stop.
+    Stopping,
+    /// None of that id runs.
+    Unknown,
+    /// What it does cannot be undone any more; others of that id stop.
+    TooLate,
 }
 
 #[derive(Debug)]
@@ -105,7 +118,10 @@ impl Operations {
             return Err(Failure::new(Code::TOO_MANY, problem, "wait for one of them, or cancel one"));
         }
         let token = self.root.child_token();
-        inner.commands.insert(command, RunningCommand { user: user.clone(), counts, token: token.clone() });
+        inner.commands.insert(
+            command,
+            RunningCommand { user: user.clone(), counts, token: token.clone(), is_past_return: false },
+        );
         let (expiry, clock) = (Expiry::default(), OnceLock::new());
         Ok(Running { operations: Arc::clone(self), command, token, expiry, clock })
     }
@@ -143,17 +159,24 @@ impl Operations {
         self.lock().clusters.get(&(user.to_owned(), cluster.to_owned())).map(|busy| busy.business.clone())
     }
 
-    /// Cancels a user's command; false where none of that id runs.
-    pub fn cancel(&self, user: &str, reference: &CommandReference) -> bool {
+    /// Cancels a user's command.
+    pub fn cancel(&self, user: &str, reference: &CommandReference) -> Cancelled {
         let inner = self.lock();
-        let mut found = false;
+        let mut outcome = Cancelled::Unknown;
         for (id, running) in &inner.commands {
-            if running.user == user && reference.matches(&id.to_string()) {
-                running.token.cancel();
-                found = true;
+            if running.user != user || !reference.matches(&id.to_string()) {
+                continue;
+            }
+            if running.is_past_return {
+                outcome = Cancelled::TooLate;
+                continue;
+            }
+            running.token.cancel();
+            if outcome == Cancelled::Unknown {
+                outcome = Cancelled::Stopping;
             }
         }
-        found
+        outcome
     }
 
     /// Cancels every command there is and refuses those to come: the server stops.
@@ -177,6 +200,18 @@ impl Running {
     /// Cancelled when the command shall stop.
     pub fn token(&self) -> &CancellationToken {
         &self.token
+    }
+
+    /// From now on the command goes to its end, unless somebody has cancelled it before.
+    pub fn pass_return(&self) -> Result<(), Failure> {
+        let mut inner = self.operations.lock();
+        if self.token.is_cancelled() {
+            return Err(Failure::cancelled());
+        }
+        if let Some(running) = inner.commands.get_mut(&self.command) {
+            running.is_past_return = true;
+        }
+        Ok(())
     }
 
     /// From now on the command may take so long.
@@ -288,12 +323,22 @@ mod tests {
     fn a_user_cancels_own_commands_only_and_while_they_run() {
         let operations = Arc::new(Operations::default());
         let running = begin(&operations, "alex", "version", 1).unwrap();
-        assert!(!operations.cancel("sam", &reference(1)));
+        assert_eq!(operations.cancel("sam", &reference(1)), Cancelled::Unknown);
         assert!(!running.token().is_cancelled());
-        assert!(operations.cancel("alex", &reference(1)));
+        assert_eq!(operations.cancel("alex", &reference(1)), Cancelled::Stopping);
         assert!(running.token().is_cancelled());
+        assert_eq!(running.pass_return().unwrap_err().code, Code::CANCELLED);
         drop(running);
-        assert!(!operations.cancel("alex", &reference(1)));
+        assert_eq!(operations.cancel("alex", &reference(1)), Cancelled::Unknown);
+    }
+
+    #[test]
+    fn a_cancel_may_come_too_late() {
+        let operations = Arc::new(Operations::default());
+        let running = begin(&operations, "alex", "delete cluster dev", 1).unwrap();
+        running.pass_return().unwrap();
+        assert_eq!(operations.cancel("alex", &reference(1)), Cancelled::TooLate);
+        assert!(!running.token().is_cancelled());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use qbo_api::settings::Wait;
 use qbo_bootstrap::Pki;
 
 pub use context::{Context, Member, Wishes};
-pub use finish::{Kubeconfigs, Mark, STATE_PATH, USER_KUBECONFIG_PATH, cluster_mark};
+pub use finish::{Kubeconfigs, Mark, STATE_PATH, USER_KUBECONFIG_PATH, cluster_mark, complete, is_half_marked};
 
 use crate::error::Failure;
 use context::Made;

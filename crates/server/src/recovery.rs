@@ -23,7 +23,7 @@ use crate::driver::engine::EngineError;
 use crate::error::Failure;
 use crate::execute::Services;
 use crate::operations::Business;
-use crate::provision::{Mark, cluster_mark, remove};
+use crate::provision::{Mark, cluster_mark, complete, is_half_marked, remove};
 
 /// The shortest and the longest time between two attempts while Docker does not answer.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -97,6 +97,7 @@ pub async fn sweep(services: &Services) -> Result<(), EngineError> {
     for cluster in find_all(engine).await? {
         // One that cannot be removed does not hold up the others.
         outcome = outcome.and(sweep_cluster(services, &cluster).await);
+        outcome = outcome.and(complete_marks(services, &cluster).await);
         outcome = outcome.and(sweep_nodes(services, &cluster).await);
         outcome = outcome.and(sweep_ports(services, &cluster).await);
         release_nodes(services, &cluster).await;
@@ -149,6 +150,19 @@ async fn is_left_over(services: &Services, cluster: &Found) -> Result<bool, Engi
     }
     let mark = cluster_mark(&*services.engine, cluster).await?;
     Ok(matches!(mark, None | Some(Mark::Deleting)))
+}
+
+/// Marks the rest of a cluster that was complete when its command was killed.
+async fn complete_marks(services: &Services, cluster: &Found) -> Result<(), EngineError> {
+    let Identity { user, name, .. } = &cluster.identity;
+    if !is_half_marked(&*services.engine, cluster).await? {
+        return Ok(());
+    }
+    let Ok(_claim) = services.operations.claim((user, name), Business::default(), "clean-up") else { return Ok(()) };
+    match find(&*services.engine, &cluster.identity).await? {
+        Some(cluster) => complete(&*services.engine, &cluster).await,
+        None => Ok(()),
+    }
 }
 
 /// Removes single nodes of a cluster that is well: those that never were finished after they were brought in, and those

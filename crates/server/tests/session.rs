@@ -19,7 +19,7 @@ use qbo_server::error::Failure;
 use qbo_server::executor::Executor;
 use qbo_server::live::Live;
 use qbo_server::mirror::Mirrors;
-use qbo_server::operations::{Operations, Running};
+use qbo_server::operations::{Cancelled, Operations, Running};
 use qbo_server::report::Reporter;
 use qbo_server::session::{self, Inside, Limits};
 use qbo_server::terminal::{self, Programs, Sessions, Started};
@@ -74,10 +74,10 @@ impl Executor for TestExecutor {
                 reporter.line("x".repeat(64 * 1024));
                 Ok(())
             }
-            Command::Cancel(cancel) => {
-                let found = self.operations.cancel(&permitted.user().email, &cancel.commands[0]);
-                if found { Ok(()) } else { Err(Failure::new(Code::NOT_FOUND, "no such command runs", "")) }
-            }
+            Command::Cancel(cancel) => match self.operations.cancel(&permitted.user().email, &cancel.commands[0]) {
+                Cancelled::Stopping => Ok(()),
+                other => Err(Failure::new(Code::NOT_FOUND, format!("{other:?}"), "")),
+            },
             Command::TestHost => panic!("the executor's own fault"),
             other => Err(Failure::new(Code::UNPROCESSABLE, format!("no test has '{other}'"), "")),
         }

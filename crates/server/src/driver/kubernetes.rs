@@ -72,8 +72,8 @@ pub trait ApiServer: Send + Sync {
     async fn await_roles(&self);
     /// Waits until somebody holds a lease: who holds elections has begun to work.
     async fn await_lease(&self, namespace: &str, name: &str);
-    /// Lets pods be scheduled to a node, or keeps them away.
-    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError>;
+    /// Lets pods be scheduled to a node, or keeps them `away`; tells whether that is new, which it is not of a Node that is not there.
+    async fn cordon(&self, node: &str, away: bool) -> Result<bool, KubernetesError>;
     /// Has all pods leave a node, those aside that belong to it, as far as disruption budgets allow; waits until they
     /// have. `waiting` is told which have not, and why, whenever that changes.
     async fn drain(&self, node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError>;
@@ -88,6 +88,8 @@ pub struct NodeStatus {
     pub name: String,
     /// Whether it is Ready.
     pub ready: bool,
+    /// Whether its network alone keeps it from that: no CNI was brought to it.
+    pub lacks_network: bool,
     /// The image's operating system, as `Debian GNU/Linux 13 (trixie)`.
     pub os: String,
     /// The kernel's release.
@@ -253,10 +255,16 @@ impl ApiServer for KubeApiServer {
         }
     }
 
-    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError> {
+    async fn cordon(&self, node: &str, away: bool) -> Result<bool, KubernetesError> {
         let nodes = Api::<Node>::all(self.client.clone());
+        let failed = |error| failed("cordon", node, &error);
+        let known = nodes.get_opt(node).await.map_err(failed)?;
+        let is_away = |node: &Node| node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or_default();
+        if known.is_none_or(|known| is_away(&known) == away) {
+            return Ok(false);
+        }
         let done = if away { nodes.cordon(node).await } else { nodes.uncordon(node).await };
-        done.map(drop).map_err(|error| failed("cordon", node, &error))
+        done.map(|_| true).map_err(failed)
     }
 
     async fn drain(&self, node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError> {
@@ -306,6 +314,10 @@ impl KubeApiServer {
     }
 }
 
+/// How a kubelet says that a network alone is missing (`ReadyCondition` in `k8s.io/kubernetes/pkg/kubelet/nodestatus`); several
+/// troubles it puts in brackets.
+const NO_NETWORK: &str = "container runtime network not ready";
+
 fn node_status(node: &Node) -> NodeStatus {
     let status = node.status.as_ref();
     let information = status.and_then(|status| status.node_info.as_ref());
@@ -315,6 +327,10 @@ fn node_status(node: &Node) -> NodeStatus {
     NodeStatus {
         name: node.metadata.name.clone().unwrap_or_default(),
         ready: condition.is_some_and(|condition| condition.status == "True"),
+        lacks_network: condition.is_some_and(|condition| {
+            condition.status == "False"
+                && condition.message.as_deref().is_some_and(|message| message.starts_with(NO_NETWORK))
+        }),
         heard: heard.map(|time| time.0.as_second()).unwrap_or_default(),
         os: information.map(|information| information.os_image.clone()).unwrap_or_default(),
         kernel: information.map(|information| information.kernel_version.clone()).unwrap_or_default(),

@@ -23,7 +23,7 @@ use crate::registries::bring;
 use crate::report::Reporter;
 
 /// Networks that every Docker has.
-const DOCKER_NETWORKS: [&str; 3] = ["bridge", "host", "none"];
+const DOCKER_NETWORKS: [&str; 4] = ["bridge", "default", "host", "none"];
 
 /// Free space under Docker's root directory without which no cluster is begun.
 const FREE_SPACE: u64 = 1 << 30;

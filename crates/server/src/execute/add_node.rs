@@ -1,5 +1,6 @@
 //! `add node`: all of the named clusters exist, are free and run, or nothing is made.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -29,8 +30,9 @@ pub(super) async fn run(
     let clusters = services.select(user, &Selection::Named(add.clusters.clone())).await?;
     let mut ready = Vec::new();
     for cluster in clusters {
-        let identity = &cluster.identity;
-        let claim = services.operations.claim((user, &identity.name), Business::default(), reporter.command_line())?;
+        let name = &cluster.identity.name;
+        let claim = services.operations.claim((user, name), Business::default(), reporter.command_line())?;
+        let cluster = services.again(&cluster).await?;
         let api_server = services.living(&cluster).await?;
         refuse_too_many(&cluster, add)?;
         ready.push((cluster, api_server, claim));
@@ -40,18 +42,20 @@ pub(super) async fn run(
         settle(services).await;
         drop(claim);
         services.left_overs.ring();
-        (cluster.identity.name, outcome)
+        let told = outcome.map(|new| services.tell_nodes(&cluster.identity, reporter, |name| new.contains(name)));
+        (cluster.identity.name, told)
     });
     together(join_all(added).await)
 }
 
+/// Returns the names of the new nodes.
 async fn add_to(
     services: &Services,
     cluster: &Found,
     api_server: Arc<dyn ApiServer>,
     add: &AddNode,
     (reporter, running, claim): (&Reporter, &Running, &Claim),
-) -> Result<(), Failure> {
+) -> Result<HashSet<String>, Failure> {
     let living = Living::of(cluster)?;
     let image = &living.control_plane().container.image;
     let local = services.engine.image(image).await?.ok_or_else(|| {
@@ -97,13 +101,19 @@ async fn add_to(
                 balancer: &services.balancer,
             };
             grow(&context, new).await?;
+            if cluster.balancer.is_none() {
+                let name = &cluster.identity.name;
+                reporter.line(format!(
+                    "it has a new address: who merged its kubeconfig does so again: qbo export kubeconfig {name}"
+                ));
+            }
             if let Some(remark) = remark(&plan) {
                 reporter.line(remark);
             }
         }
     }
     catch_up(services, &cluster.identity, revision).await;
-    Ok(())
+    Ok(new.iter().map(|node| node.name.clone()).collect())
 }
 
 fn refuse_too_many(cluster: &Found, add: &AddNode) -> Result<(), Failure> {

@@ -5,8 +5,7 @@ use std::net::Ipv4Addr;
 
 use futures_util::future::join_all;
 use qbo_api::command::{AddPort, Selection};
-use qbo_api::message::{Code, Payload};
-use qbo_api::model::State;
+use qbo_api::message::Code;
 use qbo_api::settings::PortMapping;
 
 use super::{Services, settle};
@@ -29,8 +28,9 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let selected = services.select(user, &Selection::Named(vec![add.cluster.clone()])).await?;
     let cluster = selected.into_iter().next().expect("one was named, and is there");
-    let identity = &cluster.identity;
-    let claim = services.operations.claim((user, &identity.name), Business::default(), reporter.command_line())?;
+    let name = &cluster.identity.name;
+    let claim = services.operations.claim((user, name), Business::default(), reporter.command_line())?;
+    let cluster = services.again(&cluster).await?;
     services.refuse_incomplete(&cluster).await?;
     refuse(&cluster, &add.ports)?;
     let outcome = add_to(services, &cluster, &add.ports, reporter, running).await;
@@ -38,8 +38,7 @@ pub(super) async fn run(
     drop(claim);
     services.left_overs.ring();
     outcome?;
-    let row = services.live.glance(user).cluster_rows().into_iter().find(|row| row.id == identity.id.to_string());
-    reporter.rows(Payload::Clusters(vec![row.unwrap_or_else(|| cluster.row(State::Ready))]));
+    services.tell_cluster(&cluster.identity, reporter);
     Ok(())
 }
 

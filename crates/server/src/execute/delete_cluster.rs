@@ -26,10 +26,8 @@ pub(super) async fn run(
         let claim = services.operations.claim(key, State::Deleting, reporter.command_line())?;
         claimed.push((identity, claim));
     }
-    // What is half deleted nobody wants back, so a cancel comes too late from here on.
-    if running.token().is_cancelled() {
-        return Err(Failure::cancelled());
-    }
+    // What is half deleted nobody wants back.
+    running.pass_return()?;
     let deleted = claimed.into_iter().map(|(identity, claim)| delete_one(services, identity, claim, reporter));
     together(join_all(deleted).await)
 }

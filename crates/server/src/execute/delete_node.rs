@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use qbo_api::command::{DeleteNode, Drain, Selection};
-use qbo_api::message::Code;
+use qbo_api::message::{Code, Payload};
 use qbo_api::model::State;
 use qbo_api::settings::Timeout;
 use qbo_bootstrap::{NodeOptions, Role, control_plane_objects};
@@ -44,6 +45,9 @@ pub(super) async fn run(
             nodes.iter().map(|node| (node.container.name.clone(), State::Deleting)).collect();
         let business = Business { nodes: leaving, ..Business::default() };
         let claim = services.operations.claim((user, name), business, reporter.command_line())?;
+        let cluster = services.again(&cluster).await?;
+        let is_meant = |node: &&FoundNode| nodes.iter().any(|meant| meant.container.id == node.container.id);
+        let nodes = cluster.nodes.iter().filter(is_meant).cloned().collect();
         let api_server = services.living(&cluster).await?;
         let nodes = in_order(nodes);
         refuse_loss_of_majority(services, &cluster, &nodes).await?;
@@ -95,10 +99,14 @@ impl Leave<'_> {
     }
 
     async fn node(&self, node: &FoundNode) -> Result<(), Failure> {
-        if let Drain::Within(time) = self.drain {
+        // One that does not run ends no pod any more, and has none that a budget could keep: they go with its Node.
+        if let Drain::Within(time) = self.drain
+            && node.container.running
+        {
             self.drain(node, time).await?;
         }
         let (engine, container) = (&*self.services.engine, &node.container);
+        self.reporter.rows(Payload::Nodes(vec![self.cluster.node_row(node, State::Deleting)]));
         let step =
             self.reporter.step(&self.cluster.identity.name, &container.name, "delete", "docker DELETE /containers");
         let removed = async {
@@ -132,8 +140,11 @@ impl Leave<'_> {
         let name = &node.container.name;
         let step = self.reporter.step(&self.cluster.identity.name, name, "drain", "kubernetes POST evictions");
         let waiting = |line: &str| step.progress(line);
+        // One that somebody has cordoned stays so.
+        let stays_cordoned = AtomicBool::new(false);
         let drained = async {
-            self.api_server.cordon(name, true).await?;
+            let is_new = self.api_server.cordon(name, true).await?;
+            stays_cordoned.store(!is_new, Ordering::Relaxed);
             Ok::<_, Failure>(self.api_server.drain(name, &waiting).await?)
         };
         let late = |_| {
@@ -150,7 +161,9 @@ impl Leave<'_> {
         let drained = self.running.token().run_until_cancelled(drained).await;
         if let Err(mut failure) = drained.unwrap_or_else(|| Err(Failure::cancelled())) {
             step.failed(&failure.problem);
-            if let Err(trouble) = self.uncordon(name).await {
+            if !stays_cordoned.into_inner()
+                && let Err(trouble) = self.uncordon(name).await
+            {
                 tracing::warn!(failure = %trouble, node = name, "no pods are scheduled to it any more");
                 let first = if failure.cure.is_empty() { String::new() } else { format!("{}; ", failure.cure) };
                 failure.cure =
@@ -165,7 +178,8 @@ impl Leave<'_> {
     async fn uncordon(&self, node: &str) -> Result<(), Failure> {
         let uncordoned = tokio::time::timeout(UNCORDON_LIMIT, self.api_server.cordon(node, false)).await;
         let late = |_| Failure::new(Code::TIMEOUT, "the API server does not answer", "");
-        Ok(uncordoned.map_err(late)??)
+        uncordoned.map_err(late)??;
+        Ok(())
     }
 }
 

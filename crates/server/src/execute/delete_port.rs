@@ -7,7 +7,7 @@ use qbo_api::message::Code;
 use super::{Services, settle};
 use crate::cluster::{Found, FoundPort};
 use crate::error::Failure;
-use crate::operations::Business;
+use crate::operations::{Business, Running};
 use crate::report::Reporter;
 
 pub(super) async fn run(
@@ -15,12 +15,15 @@ pub(super) async fn run(
     user: &str,
     delete: &DeletePort,
     reporter: &Reporter,
+    running: &Running,
 ) -> Result<(), Failure> {
     let selected = services.select(user, &Selection::Named(vec![delete.cluster.clone()])).await?;
     let cluster = selected.into_iter().next().expect("one was named, and is there");
     let name = &cluster.identity.name;
     let claim = services.operations.claim((user, name), Business::default(), reporter.command_line())?;
+    let cluster = services.again(&cluster).await?;
     let ports = choose(&cluster, delete)?;
+    running.pass_return()?;
     let removed = ports.iter().map(async |port| {
         let step = reporter.step(name, "", format!("port {}", port.mapping), "docker DELETE /containers");
         match services.engine.remove_container(&port.container.id).await {

@@ -8,14 +8,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use qbo_api::command::LoadImage;
+use qbo_api::command::{LoadImage, Selection};
 use qbo_api::image::ImageReference;
 use qbo_api::message::Code;
 use serde::Deserialize;
 use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
-use super::Services;
+use super::{Services, is_able};
 use crate::cluster::{Found, FoundNode};
 use crate::driver::engine::Executed;
 use crate::driver::transfer::HeldImage;
@@ -96,11 +96,14 @@ pub(super) async fn run(
     for image in &load.images {
         wanted.push(find(services, image, &architecture).await?);
     }
-    for cluster in &clusters {
-        services.refuse_incomplete(cluster).await?;
-        refuse_stopped(cluster)?;
+    let mut able = Vec::new();
+    for cluster in clusters {
+        let refused = services.refuse_incomplete(&cluster).await.and_then(|()| refuse_stopped(&cluster));
+        if is_able(refused, load.clusters == Selection::All, reporter)? {
+            able.push(cluster);
+        }
     }
-    let nodes = clusters.into_iter().flat_map(|cluster| cluster.nodes);
+    let nodes = able.into_iter().flat_map(|cluster| cluster.nodes);
     let looking = nodes.map(async |node| Ok(Target { images: images_of(services, &node).await?, node }));
     let looking = stream::iter(looking.collect::<Vec<_>>()).buffered(AT_ONCE);
     let looked = running.token().run_until_cancelled(looking.collect::<Vec<_>>()).await;

@@ -7,14 +7,16 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use qbo_api::message::Code;
 use qbo_api::model::State;
-use qbo_bootstrap::Role;
+use qbo_api::settings::Cni;
 
-use super::{Services, together};
+use super::{Services, is_able, together};
 use crate::cluster::{Found, FoundNode};
 use crate::driver::engine::Container;
 use crate::error::Failure;
 use crate::live;
 use crate::operations::{Business, Claim, Running};
+use crate::provision::join::LACKS_NETWORK;
+use crate::recorded::Recorded;
 use crate::registries::remind;
 use crate::report::Reporter;
 
@@ -31,6 +33,8 @@ pub(super) struct Target {
     /// What else is to be switched: what stands in front of the API servers, and what passes on ports of the host.
     companions: Vec<Container>,
     claim: Claim,
+    /// Whether it is the cluster that is switched.
+    whole: bool,
 }
 
 /// Which way they go.
@@ -65,7 +69,7 @@ impl Power {
 
 impl Target {
     /// All nodes of a cluster.
-    pub(super) fn whole(
+    pub(super) async fn whole(
         services: &Services,
         cluster: Found,
         power: Power,
@@ -74,13 +78,14 @@ impl Target {
         let identity = &cluster.identity;
         let key = (identity.user.as_str(), identity.name.as_str());
         let claim = services.operations.claim(key, power.state(), reporter.command_line())?;
+        let cluster = services.again(&cluster).await?;
         let ports = cluster.ports.iter().map(|port| &port.container);
         let companions = cluster.balancer.iter().map(|balancer| &balancer.container).chain(ports).cloned().collect();
-        Ok(Self { nodes: cluster.nodes.clone(), companions, cluster, claim })
+        Ok(Self { nodes: cluster.nodes.clone(), companions, cluster, claim, whole: true })
     }
 
     /// Some nodes of a cluster.
-    pub(super) fn some(
+    pub(super) async fn some(
         services: &Services,
         cluster: Found,
         nodes: Vec<FoundNode>,
@@ -93,28 +98,39 @@ impl Target {
             nodes.iter().map(|node| (node.container.name.clone(), power.state())).collect();
         let business = Business { nodes: names, ..Business::default() };
         let claim = services.operations.claim(key, business, reporter.command_line())?;
+        let cluster = services.again(&cluster).await?;
+        let is_meant = |node: &&FoundNode| nodes.iter().any(|meant| meant.container.id == node.container.id);
+        let nodes = cluster.nodes.iter().filter(is_meant).cloned().collect();
         // Nodes are no use without it, but it has others to serve when some of them stop.
         let balancer = cluster.balancer.iter().filter(|_| power == Power::On);
         let companions = balancer.map(|balancer| balancer.container.clone()).collect();
-        Ok(Self { cluster, nodes, companions, claim })
+        Ok(Self { cluster, nodes, companions, claim, whole: false })
     }
 }
 
-/// Starts or stops nodes of several clusters, each on its own.
+/// Starts or stops nodes of several clusters, each on its own; `all` says that none of them was named.
 pub(super) async fn turn(
     services: &Services,
     targets: Vec<Target>,
+    all: bool,
     power: Power,
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    for target in &targets {
-        services.refuse_incomplete(&target.cluster).await?;
-        if power == Power::On {
-            refuse_without_control_plane(target)?;
+    let mut able = Vec::new();
+    for target in targets {
+        let refused = match power {
+            Power::On => {
+                services.refuse_incomplete(&target.cluster).await.and_then(|()| refuse_without_majority(&target))
+            }
+            // One that failed while it was made needs not run to be looked at.
+            Power::Off => Ok(()),
+        };
+        if is_able(refused, all, reporter)? {
+            able.push(target);
         }
     }
-    let turned = targets.into_iter().map(async |target| {
+    let turned = able.into_iter().map(async |target| {
         let name = target.cluster.identity.name.clone();
         (name, turn_one(services, target, power, reporter, running).await)
     });
@@ -128,7 +144,7 @@ async fn turn_one(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let Target { cluster, nodes, companions, claim } = target;
+    let Target { cluster, nodes, companions, claim, whole } = target;
     let containers = nodes.iter().map(|node| &node.container).chain(&companions);
     let others: Vec<&Container> = containers.filter(|container| container.running == (power == Power::Off)).collect();
     // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
@@ -148,6 +164,13 @@ async fn turn_one(
         let _ = switch(services, &cluster, &others, power.back(), reporter, None).await;
     }
     drop(claim);
+    if outcome.is_ok() {
+        let identity = &cluster.identity;
+        if whole {
+            services.tell_cluster(identity, reporter);
+        }
+        services.tell_nodes(identity, reporter, |name| nodes.iter().any(|node| node.container.name == name));
+    }
     outcome
 }
 
@@ -193,6 +216,8 @@ pub(super) async fn await_ready(
     running: &Running,
 ) -> Result<(), Failure> {
     let identity = &cluster.identity;
+    let labels = cluster.networks.first().map(|network| network.labels.clone()).unwrap_or_default();
+    let has_cni = Recorded::of_labels(&labels)?.cni != Cni::None;
     let ready = nodes.iter().map(async |node| {
         let name = &node.container.name;
         let step = reporter.step(&identity.name, name, "ready", "kubernetes WATCH nodes");
@@ -200,13 +225,12 @@ pub(super) async fn await_ready(
             let problem = format!("node '{name}' ended while it started");
             Failure::new(Code::BAD_GATEWAY, problem, format!("look at: docker logs {name}"))
         };
-        let waited = services.live.node_ready(identity.id, name, READY_LIMIT, ended);
+        let waited = services.live.node_ready(identity.id, (name, has_cni), READY_LIMIT, ended);
         let outcome = running.token().run_until_cancelled(waited).await.unwrap_or_else(|| Err(Failure::cancelled()));
-        match &outcome {
-            Ok(()) => step.done(),
-            Err(failure) => step.failed(&failure.problem),
+        if let Ok(true) = outcome {
+            step.progress(LACKS_NETWORK);
         }
-        outcome.map_err(|failure| match failure.code {
+        step.conclude(outcome.map(drop)).map_err(|failure| match failure.code {
             Code::TIMEOUT => Failure { cure: format!("look at: docker exec {name} journalctl -u kubelet"), ..failure },
             _ => failure,
         })
@@ -214,17 +238,23 @@ pub(super) async fn await_ready(
     join_all(ready).await.into_iter().collect()
 }
 
-/// No node becomes Ready without an API server.
-fn refuse_without_control_plane(target: &Target) -> Result<(), Failure> {
-    let runs = |node: &&FoundNode| {
+/// No node becomes Ready without an API server, and none of those answers without more than half of etcd's members.
+fn refuse_without_majority(target: &Target) -> Result<(), Failure> {
+    let will_run = |node: &&FoundNode| {
         node.container.running || target.nodes.iter().any(|other| other.container.id == node.container.id)
     };
-    let mut control_planes = target.cluster.nodes.iter().filter(|node| node.role == Role::ControlPlane);
-    if control_planes.any(|node| runs(&node)) {
+    let count = target.cluster.control_planes().count();
+    let running = target.cluster.control_planes().filter(will_run).count();
+    if 2 * running > count {
         return Ok(());
     }
     let name = &target.cluster.identity.name;
-    let problem =
-        format!("the control plane of cluster '{name}' is stopped, so that none of its nodes can become Ready");
+    let problem = match running {
+        0 => format!("the control plane of cluster '{name}' is stopped, so that none of its nodes can become Ready"),
+        _ => format!(
+            "of the {count} control planes of cluster '{name}' {running} would run; without more than half of them \
+             none of its nodes can become Ready"
+        ),
+    };
     Err(Failure::new(Code::CONFLICT, problem, format!("start all of it: qbo start cluster {name}")))
 }

@@ -1,6 +1,6 @@
 //! `stop cluster`: all of the named exist and are free, or nothing is changed.
 
-use qbo_api::command::Clusters;
+use qbo_api::command::{Clusters, Selection};
 
 use super::Services;
 use super::power::{Power, Target, turn};
@@ -15,8 +15,9 @@ pub(super) async fn run(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let clusters = services.select(user, &stop.selection).await?.into_iter();
-    let targets: Result<_, Failure> =
-        clusters.map(|cluster| Target::whole(services, cluster, Power::Off, reporter)).collect();
-    turn(services, targets?, Power::Off, reporter, running).await
+    let mut targets = Vec::new();
+    for cluster in services.select(user, &stop.selection).await? {
+        targets.push(Target::whole(services, cluster, Power::Off, reporter).await?);
+    }
+    turn(services, targets, stop.selection == Selection::All, Power::Off, reporter, running).await
 }

@@ -1,6 +1,6 @@
 //! `stop node`: all of the named exist and are free, or nothing is changed.
 
-use qbo_api::command::Nodes;
+use qbo_api::command::{Nodes, Selection};
 
 use super::Services;
 use super::power::{Power, Target, turn};
@@ -15,8 +15,9 @@ pub(super) async fn run(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let clusters = services.select_nodes(user, &stop.selection).await?.into_iter();
-    let targets: Result<_, Failure> =
-        clusters.map(|(cluster, nodes)| Target::some(services, cluster, nodes, Power::Off, reporter)).collect();
-    turn(services, targets?, Power::Off, reporter, running).await
+    let mut targets = Vec::new();
+    for (cluster, nodes) in services.select_nodes(user, &stop.selection).await? {
+        targets.push(Target::some(services, cluster, nodes, Power::Off, reporter).await?);
+    }
+    turn(services, targets, stop.selection == Selection::All, Power::Off, reporter, running).await
 }

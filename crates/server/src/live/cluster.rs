@@ -131,6 +131,13 @@ impl LiveCluster {
         self.follower.is_some() && !self.met && *self.runs.borrow()
     }
 
+    /// Whether a node is as it would be Ready if it had a network.
+    pub(super) fn lacks_network(&self, name: &str) -> bool {
+        let container = self.found.nodes.iter().map(|node| &node.container).find(|container| container.name == name);
+        let status = self.statuses.get(name).filter(|status| self.connected && status.lacks_network);
+        container.zip(status).is_some_and(|(container, status)| container.running && status.heard >= container.started)
+    }
+
     pub(super) fn node_state(&self, name: &str) -> Option<State> {
         self.nodes.values().find(|node| node.name == name).map(|node| node.state)
     }
@@ -254,6 +261,11 @@ impl LiveCluster {
         Vec::new()
     }
 
+    /// Whether its API server has told of everything since its watches began.
+    pub(super) fn has_listed(&self) -> bool {
+        self.statuses.is_listed() && self.pods.is_listed() && self.services.is_listed()
+    }
+
     /// Its API server does not answer.
     pub(super) fn lost(&mut self) -> Vec<Delta> {
         self.met = true;
@@ -281,8 +293,7 @@ impl LiveCluster {
             }
             Observation::Trouble(_) => Vec::new(),
         };
-        let listed = self.statuses.is_listed() && self.pods.is_listed() && self.services.is_listed();
-        if listed && !self.connected {
+        if self.has_listed() && !self.connected {
             (self.connected, self.met) = (true, true);
             deltas.extend(self.refresh());
             deltas.push((Change::Put, Payload::Pods(self.pods())));
@@ -417,7 +428,7 @@ impl LiveCluster {
             name: network.name.clone(),
             id: network.id.clone(),
             subnet: subnets.join(","),
-            state: State::Ready.to_string(),
+            state: if self.engine_answers { State::Ready } else { State::Unknown }.to_string(),
             user: self.identity.user.clone(),
         }
     }

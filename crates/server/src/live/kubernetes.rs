@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
@@ -35,8 +36,18 @@ impl Live {
         let (live, identity) = (Arc::downgrade(self), identity.clone());
         tokio::spawn(async move {
             let follow = async {
+                let (mut pause, mut since) = (BACKOFF.0, None);
                 while let Some(live) = live.upgrade() {
-                    once(&live, &identity, &*api_server, runs.clone()).await;
+                    if once(&live, &identity, &*api_server, runs.clone()).await {
+                        (pause, since) = (BACKOFF.0, None);
+                        continue;
+                    }
+                    if since.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                        live.change(&identity, "kubernetes GET", super::LiveCluster::lost);
+                    }
+                    drop(live);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(BACKOFF.1);
                 }
             };
             token.run_until_cancelled(follow).await;
@@ -44,8 +55,9 @@ impl Live {
     }
 }
 
-/// Follows until something breaks.
-async fn once(live: &Live, identity: &Identity, api_server: &dyn ApiServer, mut runs: watch::Receiver<bool>) {
+/// Follows until something breaks; false where that was before it had told of everything, as by an API server that answers
+/// and lets nobody list.
+async fn once(live: &Live, identity: &Identity, api_server: &dyn ApiServer, mut runs: watch::Receiver<bool>) -> bool {
     if tokio::time::timeout(GRACE, reach(api_server, &mut runs)).await.is_err() {
         live.change(identity, "kubernetes GET /version", super::LiveCluster::lost);
         reach(api_server, &mut runs).await;
@@ -56,11 +68,11 @@ async fn once(live: &Live, identity: &Identity, api_server: &dyn ApiServer, mut 
         match tokio::time::timeout(SILENCE, observations.next()).await {
             Ok(Some(Observation::Trouble(reason))) => {
                 tracing::debug!(cluster = identity.name, reason, "a watch broke and is taken up anew");
-                return;
+                return live.has_listed(identity);
             }
             Ok(Some(observation)) => live.observed(identity, observation),
             Err(_) if answers(api_server).await => {}
-            Ok(None) | Err(_) => return,
+            Ok(None) | Err(_) => return live.has_listed(identity),
         }
     }
 }

@@ -169,6 +169,18 @@ async fn an_api_server_that_hangs_makes_its_objects_unknown_until_it_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_api_server_that_lets_nobody_list_makes_its_objects_unknown_and_is_not_asked_all_the_time() {
+    let (cloud, ..) = with_cluster().await;
+    cloud.kubernetes.go(Stage::List, Manner::Fails);
+    cloud.becomes("alex", State::Unknown).await;
+    let asked = cloud.kubernetes.asked();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert!(cloud.kubernetes.asked() - asked <= 60, "{asked} {}", cloud.kubernetes.asked());
+    cloud.kubernetes.recover(Stage::List);
+    cloud.becomes("alex", State::Ready).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_docker_that_goes_makes_all_unknown_until_it_is_back() {
     let (cloud, _, _) = with_cluster().await;
     cloud.engine.vanish();

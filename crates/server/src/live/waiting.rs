@@ -62,15 +62,23 @@ impl Live {
         self.reached.notified().await;
     }
 
-    /// Waits this long for a node of a cluster to be Ready, unless that is in vain: `ended` makes a failure of its end.
+    /// Waits this long for a node of a cluster to be Ready, unless that is in vain: `ended` makes a failure of its end. Where the
+    /// cluster's user is to bring the CNI it may lack a network; returns whether it does.
     pub(crate) async fn node_ready(
         &self,
         cluster: Uuid,
-        node: &str,
+        (node, has_cni): (&str, bool),
         limit: Duration,
         ended: impl FnOnce(&str) -> Failure + Send,
-    ) -> Result<(), Failure> {
-        let is_ready = || (self.node_state(cluster, node) == Some(State::Ready)).then_some(());
+    ) -> Result<bool, Failure> {
+        let is_ready = || {
+            let lacks_network =
+                || self.lock().clusters.get(&cluster).is_some_and(|cluster| cluster.lacks_network(node));
+            match self.node_state(cluster, node) {
+                Some(State::Ready) => Some(false),
+                _ => (!has_cni && lacks_network()).then_some(true),
+            }
+        };
         let what = format!("node '{node}' to be Ready");
         tokio::select! {
             waited = self.wait(&what, limit, is_ready) => waited,

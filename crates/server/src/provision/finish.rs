@@ -10,7 +10,7 @@ use qbo_api::message::Code;
 use qbo_bootstrap::{Contents, NodeFile, tar, user_kubeconfig};
 
 use super::context::{Context, Made};
-use crate::cluster::Found;
+use crate::cluster::{Found, FoundNode};
 use crate::driver::engine::{Engine, EngineError};
 use crate::error::Failure;
 
@@ -136,6 +136,40 @@ pub(super) async fn finish(context: &Context, made: &mut Made) -> Result<(), Fai
     }
     context.live.marked(&context.identity, Mark::Ready);
     Ok(())
+}
+
+/// Has every control plane of a complete cluster's beginning bear its mark, for any may be gone one day: whoever made it may have
+/// been killed after the first of them.
+pub async fn complete(engine: &dyn Engine, cluster: &Found) -> Result<(), EngineError> {
+    let (marked, unmarked) = by_mark(engine, cluster).await?;
+    let Some(first) = marked.first().filter(|_| !unmarked.is_empty()) else { return Ok(()) };
+    let kubeconfig = engine.read_file(first, USER_KUBECONFIG_PATH).await?.unwrap_or_default();
+    let files = complete_files(String::from_utf8_lossy(&kubeconfig).into_owned());
+    for container in unmarked {
+        engine.put_archive(container, tar(&files)).await?;
+    }
+    Ok(())
+}
+
+/// Whether a complete cluster has control planes of its beginning that do not bear its mark.
+pub async fn is_half_marked(engine: &dyn Engine, cluster: &Found) -> Result<bool, EngineError> {
+    let (marked, unmarked) = by_mark(engine, cluster).await?;
+    Ok(!marked.is_empty() && !unmarked.is_empty())
+}
+
+/// The containers of a cluster's first control planes: those that bear the mark of a complete one, and those that bear none.
+async fn by_mark<'a>(engine: &dyn Engine, cluster: &'a Found) -> Result<(Vec<&'a str>, Vec<&'a str>), EngineError> {
+    let (mut marked, mut unmarked) = (Vec::new(), Vec::new());
+    let of_beginning: Vec<&FoundNode> = cluster.control_planes().filter(|node| !node.is_joined()).collect();
+    // One that is alone is marked or not.
+    for node in of_beginning.iter().filter(|_| of_beginning.len() > 1) {
+        match Mark::read(engine, &node.container.id).await? {
+            Some(Mark::Ready) => marked.push(node.container.id.as_str()),
+            None => unmarked.push(node.container.id.as_str()),
+            Some(_) => {}
+        }
+    }
+    Ok((marked, unmarked))
 }
 
 /// What a control plane of a complete cluster bears.

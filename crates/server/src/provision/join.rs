@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use qbo_api::message::Code;
 use qbo_api::name::Domain;
-use qbo_bootstrap::{ClusterPlan, NodePlan, Pki, files, join_objects, tar};
+use qbo_bootstrap::{ClusterPlan, Cni, NodePlan, Pki, files, join_objects, tar};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,9 @@ use crate::report::Reporter;
 
 /// How long a new node may take to become Ready.
 const READY_LIMIT: Duration = Duration::from_mins(5);
+
+/// What is told of a node that is up in a cluster whose user has not brought a CNI yet.
+pub const LACKS_NETWORK: &str = "it lacks a network alone, as the cluster was made without a CNI";
 
 /// How long the API server may take to learn of a new node.
 const OBJECTS_LIMIT: Duration = Duration::from_secs(30);
@@ -90,8 +93,13 @@ async fn join_one(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
 /// Waits until a new node is Ready, or has ended, or Docker is gone, or the command is cancelled.
 pub(super) async fn await_ready(context: &Join<'_>, node: &NodePlan) -> Result<(), Failure> {
     let step = context.reporter.step(&context.identity.name, &node.name, "ready", "kubernetes WATCH nodes");
-    let ready = context.live.node_ready(context.identity.id, &node.name, READY_LIMIT, ended);
-    step.conclude(context.token.run_until_cancelled(ready).await.unwrap_or_else(|| Err(Failure::cancelled())))
+    let has_cni = context.plan.options.cni != Cni::None;
+    let ready = context.live.node_ready(context.identity.id, (&node.name, has_cni), READY_LIMIT, ended);
+    let waited = context.token.run_until_cancelled(ready).await.unwrap_or_else(|| Err(Failure::cancelled()));
+    if let Ok(true) = waited {
+        step.progress(LACKS_NETWORK);
+    }
+    step.conclude(waited.map(drop))
 }
 
 /// Waits until it is in vain to wait for a node that joins.

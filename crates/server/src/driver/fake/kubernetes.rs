@@ -33,6 +33,8 @@ pub(crate) enum Stage {
     Get,
     /// Being watched, and asked for a sign of life.
     Watch,
+    /// Listing what there is, before it is watched.
+    List,
 }
 
 /// How a stage goes.
@@ -83,7 +85,7 @@ impl FakeKubernetes {
     /// From now on a stage goes like this.
     pub(crate) fn go(&self, stage: Stage, manner: Manner) {
         self.shared.manners.lock().unwrap().insert(stage, manner);
-        if (stage, manner) == (Stage::Watch, Manner::Fails) {
+        if matches!((stage, manner), (Stage::Watch | Stage::List, Manner::Fails)) {
             self.shared.tell(Observation::Trouble("connection reset by peer".into()));
         }
     }
@@ -182,6 +184,9 @@ impl ApiServer for FakeApiServer {
 
     fn watch(&self) -> BoxStream<'static, Observation> {
         self.shared.asked.fetch_add(1, Ordering::Relaxed);
+        if self.shared.manners.lock().unwrap().contains_key(&Stage::List) {
+            return stream::iter([Observation::Trouble("nodes is forbidden".into())]).boxed();
+        }
         let receiver = self.shared.observations.subscribe();
         let nodes = self.shared.nodes.lock().unwrap();
         let nodes = nodes.iter().map(|(name, ready)| Seen::Put(status(name, *ready)));
@@ -217,8 +222,8 @@ impl ApiServer for FakeApiServer {
         self.shared.wait(Stage::Election).await;
     }
 
-    async fn cordon(&self, _node: &str, _away: bool) -> Result<(), KubernetesError> {
-        self.shared.pass(Stage::Drain).await
+    async fn cordon(&self, _node: &str, _away: bool) -> Result<bool, KubernetesError> {
+        self.shared.pass(Stage::Drain).await.map(|()| true)
     }
 
     async fn drain(&self, _node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError> {
@@ -276,6 +281,7 @@ fn status(name: &str, ready: bool) -> NodeStatus {
     NodeStatus {
         name: name.into(),
         ready,
+        lacks_network: name.contains("without-network"),
         os: "Debian GNU/Linux 13 (trixie)".into(),
         kernel: "6.12.0".into(),
         heard: i64::MAX,

@@ -126,7 +126,7 @@ async fn a_cluster_of_one_grows_to_three_and_further() {
     let cloud = with_cluster("-n 2").await;
     let ended = succeed(&cloud, ADD).await;
     assert_available(&cloud, 3);
-    assert_eq!(ended.lines(), Vec::<&str>::new());
+    assert!(matches!(ended.lines()[..], [line] if line.contains("export kubeconfig alex")), "{:?}", ended.lines());
     let restarts = |cloud: &Cloud| {
         let [worker] = &containers(cloud, "worker")[..1] else { panic!("a worker") };
         let restart = format!("execute {} systemctl restart kubelet", worker.container.id);
@@ -316,6 +316,46 @@ async fn whenever_the_server_is_killed_its_next_start_finishes_or_takes_back() {
             assert_available(&cloud, 3);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_whose_server_was_killed_while_it_marked_it_is_marked_wholly_or_gone() {
+    let add = "add cluster alex -n 4 --control-planes 3";
+    let cloud = Cloud::new();
+    succeed(&cloud, add).await;
+    let calls = cloud.engine.calls();
+    let mut complete = 0;
+    for index in calls.len() - 6..calls.len() {
+        for moment in [Moment::Never, Moment::AtOnce, Moment::Late] {
+            let mut cloud = Cloud::new();
+            cloud.engine.trouble(index, Trouble::Hangs(moment));
+            tokio::select! {
+                _ = run(&cloud, add) => {}
+                () = cloud.engine.hung() => {}
+            }
+            cloud.restart();
+            cloud.sweep().await;
+            cloud.engine.catch_up();
+            cloud.sweep().await;
+            if !cloud.engine.held().containers.is_empty() {
+                assert_available(&cloud, 3);
+                complete += 1;
+            }
+        }
+    }
+    assert!(complete > 6, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_few_control_planes_are_not_started() {
+    let cloud = with_cluster("-n 4 --control-planes 3").await;
+    let names = names(&cloud);
+    cloud.succeed("stop cluster alex").await;
+    let failure = cloud.fail(&format!("start node {}", names[0])).await;
+    assert_eq!(failure.code, Code::CONFLICT, "{failure}");
+    assert!(failure.problem.contains("of the 3 control planes of cluster 'alex' 1 would run"), "{failure}");
+    cloud.succeed(&format!("start node {} {}", names[0], names[1])).await;
+    cloud.succeed(&format!("start node {}", names[3])).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::driver::engine::EngineFault;
 use crate::driver::fake::{Manner, Moment, Stage, Trouble};
-use crate::execute::fixture::{Cloud, USER};
+use crate::execute::fixture::{Cloud, Ended, USER};
 use crate::operations::Business;
 
 /// A host with a cluster, and the short names of its nodes, the control plane first.
@@ -37,10 +37,10 @@ async fn become_ready(cloud: &Cloud) {
 }
 
 /// Runs a command while the nodes that run become Ready.
-pub(super) async fn succeed(cloud: &Cloud, line: &str) {
+pub(super) async fn succeed(cloud: &Cloud, line: &str) -> Ended {
     tokio::select! {
-        _ = cloud.succeed(line) => {}
-        () = become_ready(cloud) => {}
+        ended = cloud.succeed(line) => ended,
+        () = become_ready(cloud) => unreachable!("it never ends"),
     }
 }
 
@@ -207,6 +207,48 @@ async fn a_node_is_drained_and_goes_with_its_node() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nodes_became_is_told_in_rows() {
+    let (cloud, _) = with_cluster(1).await;
+    let told = |ended: &Ended| ended.nodes().iter().map(|node| (node.name.clone(), node.state)).collect::<Vec<_>>();
+    let added = succeed(&cloud, "add node alex -n 2").await;
+    let new: Vec<String> = told(&added).into_iter().map(|(name, _)| name).collect();
+    let all = |state| new.iter().map(|name| (name.clone(), state)).collect::<Vec<_>>();
+    assert_eq!((told(&added), new.len()), (all(State::Ready), 2));
+    let names = new.join(" ");
+    assert_eq!(told(&cloud.succeed(&format!("stop node {names}")).await), all(State::Stopped));
+    assert_eq!(told(&cloud.succeed(&format!("start node {names}")).await), all(State::Ready));
+    let stopped = cloud.succeed("stop cluster alex").await;
+    assert_eq!((stopped.clusters(), stopped.nodes().len()), (vec![("alex", State::Stopped)], 3));
+    cloud.succeed("start cluster alex").await;
+    let mut deleted = told(&cloud.succeed(&format!("delete node {names}")).await);
+    deleted.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(deleted, all(State::Deleting));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_of_a_node_that_does_not_run_are_not_waited_for() {
+    let (cloud, names) = with_cluster(2).await;
+    cloud.succeed(&format!("stop node {}", names[1])).await;
+    cloud.kubernetes.go(Stage::Drain, Manner::Hangs);
+    let ended = cloud.succeed(&format!("delete node {}", names[1])).await;
+    assert_eq!(ended.steps(StepState::Done).len(), 1, "it is deleted, not drained");
+    assert_eq!(short_names(&cloud), [names[0].clone()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_without_a_cni_are_not_waited_for_until_they_have_one() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster alex -n 1 --cni none -d without-network").await;
+    let node = cloud.services.live.glance(USER).nodes()[0].name.clone();
+    cloud.kubernetes.unready(&node);
+    cloud.becomes("alex", State::NotReady).await;
+    cloud.succeed("stop cluster alex").await;
+    let started = cloud.succeed("start cluster alex").await;
+    let details: Vec<&str> = started.steps(StepState::Progress).iter().map(|step| step.detail.as_str()).collect();
+    assert!(details.iter().any(|detail| detail.contains("without a CNI")), "{details:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_whose_pods_do_not_leave_stays() {
     let (cloud, names) = with_cluster(2).await;
     let before = cloud.everything();
@@ -289,6 +331,19 @@ async fn nodes_stop_and_start_by_name_and_by_id() {
     cloud.succeed(&format!("stop node {}", names[0])).await;
     let failure = cloud.fail(&format!("start node {}", names[1])).await;
     assert!(failure.problem.contains("control plane of cluster 'alex' is stopped"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_can_be_stopped_and_started_is() {
+    let (cloud, _) = with_cluster(1).await;
+    cloud.kubernetes.go(Stage::Apply, Manner::Fails);
+    cloud.fail("add cluster bad -n 2 --retain").await;
+    cloud.kubernetes.recover(Stage::Apply);
+    assert_eq!(cloud.succeed("stop cluster -A").await.clusters().len(), 2, "what is kept can be stopped");
+    let started = cloud.succeed("start cluster -A").await;
+    assert_eq!(started.clusters(), [("alex", State::Ready)]);
+    assert!(started.lines().iter().any(|line| line.starts_with("left alone: cluster 'bad' is not complete")));
+    assert_eq!(cloud.fail("start cluster alex bad").await.code, Code::CONFLICT);
 }
 
 #[tokio::test(start_paused = true)]
