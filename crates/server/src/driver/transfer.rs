@@ -32,7 +32,8 @@ pub trait Transfer: Send + Sync + 'static {
 /// An image that can be taken out of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldImage {
-    /// Its id: the digest of its configuration, by which container runtimes know it too.
+    /// Its id: the digest of its configuration, or, where Docker keeps images in a containerd, that of its manifest or index of
+    /// manifests.
     pub id: String,
     /// As `amd64`; empty where it does not tell.
     pub architecture: String,

@@ -33,8 +33,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// How long a node may take to unpack an image that it has taken in.
 const UNPACK_LIMIT: Duration = Duration::from_mins(10);
 
-/// What lists the images of a node.
+/// What lists the images of a node by the digests of their configurations, and what by those of what their names stand for: manifests, or
+/// indexes of them. Docker's own store knows images by the former, the one of containerd by the latter.
 const LIST: [&str; 4] = ["crictl", "images", "-o", "json"];
+const LIST_TARGETS: [&str; 5] = ["ctr", "--namespace", "k8s.io", "images", "ls"];
 
 /// What takes an image in: its record is written last, so that one that ends early leaves nothing that could be run.
 const IMPORT: [&str; 6] = ["ctr", "--namespace", "k8s.io", "images", "import", "-"];
@@ -154,7 +156,16 @@ fn refuse_stopped(cluster: &Found) -> Result<(), Failure> {
 async fn images_of(services: &Services, node: &FoundNode) -> Result<Vec<NodeImage>, Failure> {
     let listed = execute(services, node, &LIST).await?;
     let images: Result<NodeImages, _> = serde_json::from_str(&listed.output);
-    images.map(|listed| listed.images).map_err(|error| trouble(node, &format!("its list of images: {error}")))
+    let images = images.map_err(|error| trouble(node, &format!("its list of images: {error}")))?;
+    let targets = execute(services, node, &LIST_TARGETS).await?;
+    Ok(images.images.into_iter().chain(targets.output.lines().skip(1).filter_map(target)).collect())
+}
+
+/// An image in a line of `ctr images ls`: its name, its type, its digest, and more.
+fn target(line: &str) -> Option<NodeImage> {
+    let mut words = line.split_whitespace();
+    let (name, id) = (words.next()?, words.nth(1)?);
+    Some(NodeImage { id: id.into(), names: vec![name.into()] })
 }
 
 /// Runs a program of a node that ends soon and well.

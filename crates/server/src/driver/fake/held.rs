@@ -203,8 +203,16 @@ impl FakeContainer {
         let output = match command.split(' ').collect::<Vec<_>>().as_slice() {
             ["crictl", "images", ..] => {
                 let files = self.files.iter().filter_map(|(path, id)| Some((path.strip_prefix(NODE_IMAGES)?, id)));
-                let images = files.map(|(name, id)| json!({"id": String::from_utf8_lossy(id), "repoTags": [name]}));
+                // Of an image that a manifest's digest names it knows only that of its configuration.
+                let id = |id| String::from_utf8_lossy(id).replace("manifest", "configuration");
+                let images = files.map(|(name, found)| json!({"id": id(found), "repoTags": [name]}));
                 json!({"images": images.collect::<Vec<_>>()}).to_string()
+            }
+            ["ctr", .., "images", "ls"] => {
+                let files = self.files.iter().filter_map(|(path, id)| Some((path.strip_prefix(NODE_IMAGES)?, id)));
+                let line =
+                    |(name, id): (&str, &Vec<u8>)| format!("{name} a/type {} 1 MiB\n", String::from_utf8_lossy(id));
+                std::iter::once("REF TYPE DIGEST SIZE\n".to_owned()).chain(files.map(line)).collect()
             }
             ["ctr", .., "tag", "--force", from, to] => {
                 let id = self.files.get(&format!("{NODE_IMAGES}{from}")).cloned()?;
@@ -257,6 +265,12 @@ impl FakeImage {
     /// A label's value.
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.image.labels.get(name).map(String::as_str)
+    }
+
+    /// The same as an engine knows it that keeps images in a containerd.
+    pub(crate) fn of_containerd(mut self) -> Self {
+        self.image.id = format!("manifest-{}", self.image.id);
+        self
     }
 
     /// The same with a file.

@@ -50,6 +50,15 @@ async fn an_image_is_read_once_for_all_nodes_and_not_moved_again() {
 }
 
 #[tokio::test]
+async fn an_image_that_docker_knows_by_its_manifest_is_not_moved_again() {
+    let cloud = cloud().await;
+    cloud.engine.hold_image(FakeImage::other("kept:1").of_containerd());
+    cloud.succeed("load image kept:1 -c dev").await;
+    let ended = cloud.succeed("load image kept:1 -c dev").await;
+    assert_eq!(ended.lines(), ["kept:1: 2 nodes had it already, nothing was moved"]);
+}
+
+#[tokio::test]
 async fn another_name_of_an_image_is_only_given() {
     let cloud = cloud().await;
     cloud.succeed("load image app:1 -c dev").await;
