@@ -1,7 +1,7 @@
 /** What people do in the console, before a server that is not there: keys, links, errors at the word, reconnects. */
 
 import { expect, test } from "vitest";
-import { open } from "./browser";
+import { connected, open } from "./browser";
 import { FakeServer } from "./fake/server";
 import { staged } from "./stage";
 
@@ -108,6 +108,7 @@ test("ports of a cluster are seen, added and deleted", async () => {
 
 test("two pages are in one mirror", async () => {
   const second = await open(stage.browser, `${stage.server.address}/messages`);
+  await connected(second.page);
   await field().fill("test host");
   await stage.page.keyboard.press("Enter");
   await second.page.locator("[role=row]").filter({ hasText: "qbo test host" }).first().waitFor();
@@ -161,9 +162,12 @@ test("what is used is told while it is shown, and for a while after", async () =
   const plot = stage.page.locator("[role=row] .plot path[d*=M]").first();
   await plot.waitFor({ state: "attached" });
   const before = await plot.getAttribute("d");
-  stage.server.world.sample();
-  await stage.page.clock.runFor(1_000);
-  expect(await plot.getAttribute("d")).not.toBe(before);
+  const after = async (): Promise<string | null> => {
+    stage.server.world.sample();
+    await stage.page.clock.runFor(1_000);
+    return plot.getAttribute("d");
+  };
+  await expect.poll(after).not.toBe(before);
   await stage.page.getByRole("button", { name: "CPU" }).click();
   await expect.poll(names).not.toEqual((await names()).toSorted());
   await stage.page.getByRole("link", { name: "Networks" }).click();
@@ -187,6 +191,7 @@ test("the theme is chosen and remembered, panels too, and nothing else of note",
   await stage.page.getByRole("button", { name: "Theme: as the system" }).click();
   expect(await stage.page.evaluate(() => document.documentElement.dataset["theme"])).toBe("light");
   await stage.page.goto(`${stage.server.address}/console`);
+  await connected(stage.page);
   await stage.page.getByRole("button", { name: "Maximise Graph" }).click();
   await field().fill("get cluster -k alex");
   await stage.page.keyboard.press("Enter");

@@ -29,6 +29,11 @@ export interface Shown {
   readonly theme: "dark" | "light";
 }
 
+/** Waits until a page is told what happens: it knows by then who is logged in. */
+export async function connected(page: Page): Promise<void> {
+  await page.locator(".who", { hasNotText: "…" }).waitFor({ state: "attached" });
+}
+
 /** A page of a browser that remembers nothing; whatever goes wrong in it is in `troubles`. */
 export async function open(
   browser: Browser,

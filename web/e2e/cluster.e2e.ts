@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Browser, Locator, Page } from "playwright-core";
 import { launch, open } from "./browser";
-import { QboApi } from "./server";
+import { freePort, QboApi } from "./server";
 
 /** Minutes, of a machine that does other things too. */
 const MAKING = 300_000;
@@ -214,13 +214,14 @@ describe.sequential("a real cluster", () => {
       await one.goto(`${api.address}/clusters/web/ports`);
       await other.goto(`${api.address}/clusters/web/ports`);
       await one.getByRole("button", { name: "Add a port" }).click();
-      await one.keyboard.type("127.0.0.1:48080:30080\n");
-      await row(other, "48080/tcp").filter({ hasText: "30080" }).waitFor({ timeout: SEEING });
+      const port = await freePort();
+      await one.keyboard.type(`127.0.0.1:${port}:30080\n`);
+      await row(other, `${port}/tcp`).filter({ hasText: "30080" }).waitFor({ timeout: SEEING });
       // It is seen before the command has ended, until when the cluster is busy.
-      await done(one, "add port web 127.0.0.1:48080:30080/tcp");
-      await row(one, "48080/tcp").getByRole("button", { name: "Delete" }).click();
+      await done(one, `add port web 127.0.0.1:${port}:30080/tcp`);
+      await row(one, `${port}/tcp`).getByRole("button", { name: "Delete" }).click();
       await one.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-      await expect.poll(() => row(other, "48080/tcp").count(), { timeout: SEEING }).toBe(0);
+      await expect.poll(() => row(other, `${port}/tcp`).count(), { timeout: SEEING }).toBe(0);
 
       // What answers as a registry does.
       const registry = createServer((_, response) => response.end("{}"));

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "playwright-core";
 import { violations } from "./axe";
-import { launch, open } from "./browser";
+import { connected, launch, open } from "./browser";
 import { example, FakeServer } from "./fake/server";
 import { HOME, type RowKind } from "./fake/world";
 import { VIEWS } from "./views";
@@ -60,7 +60,7 @@ for (const theme of ["dark", "light"] as const) {
       const name = `${view.replaceAll("/", "-")}-${theme}-${width}`;
       test.skipIf(only && !only.some((part) => name.includes(part)))(name, async () => {
         const { page, troubles } = await open(browser, `${server.address}/${view}`, { width, height, theme });
-        await page.waitForSelector("main");
+        await connected(page);
         await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
         chatter(server);
         await page.waitForTimeout(250);
@@ -139,6 +139,7 @@ const STATES: readonly {
     view: "clusters/slow",
     before: ({ world }) => world.cluster("slow", 0, 0, "creating"),
     act: async (page, own) => {
+      await connected(page);
       own.world.run("add cluster slow -n 3", "", HOME);
       await page.locator("li.started").first().waitFor();
     },
@@ -254,7 +255,10 @@ for (const theme of ["dark", "light"] as const) {
         const own = await FakeServer.start((world) => example(world));
         before?.(own);
         const { page } = await open(browser, `${own.address}/${view}`, { width, height, theme });
-        if (!before) await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+        if (!before) {
+          await connected(page);
+          await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+        }
         await act?.(page, own);
         await page.waitForTimeout(250);
         await page.screenshot({ path: `${directory}/${title}.png` });

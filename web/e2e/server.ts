@@ -15,7 +15,7 @@ const WEB = fileURLToPath(new URL("..", import.meta.url));
 const RANGE = "10.231.0.0/16";
 const STARTING = 20_000;
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

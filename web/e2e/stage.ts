@@ -23,7 +23,7 @@ export function staged(view: string): Stage {
   beforeEach(async () => {
     stage.server = await FakeServer.start(example);
     ({ page: stage.page, troubles } = await open(stage.browser, `${stage.server.address}/${view}`));
-    await stage.page.locator("[role=row] [role=gridcell]").first().waitFor();
+    await stage.page.locator("[role=rowgroup] [role=row] [role=gridcell]").first().waitFor();
   });
   afterEach(async () => {
     expect(troubles).toEqual([]);
