@@ -21,18 +21,20 @@ pub struct Kubectl {
 }
 
 impl Kubectl {
-    /// Takes the client out of the image.
+    /// Takes the client out of the image. Another test may do the same, or run it from there already: it comes in one piece.
     pub fn fetch(docker: &Docker, image: &str, directory: &Path) -> PathBuf {
-        let program = directory.join("kubectl");
+        let (program, own) = (directory.join("kubectl"), tempfile::tempdir_in(directory).expect("a directory is made"));
+        let copy = own.path().join("kubectl");
         let container = docker.run(&["create", image]);
         let copied = docker.attempt(&[
             "cp",
             "--follow-link",
             &format!("{container}:/usr/bin/kubectl"),
-            program.to_str().expect("a path of UTF-8"),
+            copy.to_str().expect("a path of UTF-8"),
         ]);
         docker.run(&["rm", "--volumes", &container]);
         copied.expect("the node image holds kubectl");
+        std::fs::rename(&copy, &program).expect("it is moved");
         program
     }
 
@@ -63,6 +65,12 @@ impl Kubectl {
         serde_json::from_str(&text).expect("kubectl prints JSON")
     }
 
+    /// The same, where the API server answers.
+    fn look(&self, words: &[&str]) -> Option<Value> {
+        let text = self.attempt(&[&["get", "--output", "json"], words].concat()).ok()?;
+        Some(serde_json::from_str(&text).expect("kubectl prints JSON"))
+    }
+
     /// Creates what a manifest says.
     #[track_caller]
     pub fn create(&self, manifest: &str) {
@@ -75,7 +83,7 @@ impl Kubectl {
     #[track_caller]
     pub fn await_output(&self, pod: &str) -> String {
         let phase = wait::until(&format!("pod {pod} to end"), LIMIT, || {
-            let phase = self.get(&["pod", pod])["status"]["phase"].as_str().unwrap_or_default().to_owned();
+            let phase = self.look(&["pod", pod])?["status"]["phase"].as_str().unwrap_or_default().to_owned();
             ["Succeeded", "Failed"].contains(&phase.as_str()).then_some(phase)
         });
         let output = self.run(&["logs", pod]);
@@ -91,8 +99,7 @@ impl Kubectl {
     #[track_caller]
     pub fn await_ready(&self, count: usize) -> Vec<String> {
         wait::until(&format!("{count} nodes to be Ready"), LIMIT, || {
-            let nodes = self.attempt(&["get", "nodes", "--output", "json"]).ok()?;
-            let nodes: Value = serde_json::from_str(&nodes).expect("kubectl prints JSON");
+            let nodes = self.look(&["nodes"])?;
             let nodes = nodes["items"].as_array().expect("a list");
             let ready = nodes.iter().filter(|node| is_ready(node));
             let names: Vec<String> = ready.map(|node| name(node).to_owned()).collect();
@@ -112,10 +119,12 @@ impl Kubectl {
     /// An image that every node holds, whatever its version: for pods that bring what they run.
     #[track_caller]
     pub fn any_image(&self) -> String {
-        let nodes = self.get(&["nodes"]);
-        let images = nodes["items"][0]["status"]["images"].as_array().expect("a node tells its images").iter();
-        let mut names = images.filter_map(|image| image["names"].as_array()).flatten().filter_map(Value::as_str);
-        names.find(|name| name.starts_with("registry.k8s.io/pause:")).expect("every node holds pause").to_owned()
+        wait::until("a node to tell that it holds pause", LIMIT, || {
+            let nodes = self.look(&["nodes"])?;
+            let images = nodes["items"][0]["status"]["images"].as_array()?.iter();
+            let mut names = images.filter_map(|image| image["names"].as_array()).flatten().filter_map(Value::as_str);
+            names.find(|name| name.starts_with("registry.k8s.io/pause:")).map(str::to_owned)
+        })
     }
 }
 

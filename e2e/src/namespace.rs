@@ -1,6 +1,8 @@
 //! A Docker of one's own, on a file system of one's own, that may be filled and killed: in namespaces of its own, so
 //! that neither its bridges and rules nor its mounts are the host's. Needs root.
 
+use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +14,9 @@ use tempfile::TempDir;
 use crate::docker::Docker;
 use crate::{cgroups, wait};
 
-const STARTING: Duration = Duration::from_mins(1);
+const STARTING: Duration = Duration::from_mins(5);
+/// For the size of a file system to be changed while others write to it.
+const RESIZING: Duration = Duration::from_mins(1);
 
 /// A Docker that nobody else uses, on a machine that nobody else uses.
 #[derive(Debug)]
@@ -100,11 +104,23 @@ impl PrivateDocker {
 
     /// Gives its file system another size.
     pub fn resize(&self, size: &str) {
-        self.inside(&["mount", "-o", &format!("remount,size={size}"), &self.at("data")]);
+        self.attempt_resize(size).expect("it holds no more than that");
+    }
+
+    /// Leaves this many bytes of its file system free. No size is taken that is less than what Docker has written meanwhile.
+    pub fn leave(&self, bytes: u64) {
+        wait::until_ok("the file system to be resized", RESIZING, || {
+            self.attempt_resize(&(self.used() + bytes).to_string())
+        });
+    }
+
+    fn attempt_resize(&self, size: &str) -> Result<String, String> {
+        let words = ["mount", "-o", &format!("remount,size={size}"), &self.at("data")];
+        attempt(&self.entered(&words))
     }
 
     /// The bytes its file system holds.
-    pub fn used(&self) -> u64 {
+    fn used(&self) -> u64 {
         let output = self.inside(&["df", "--output=used", "--block-size=1", &self.at("data")]);
         output.lines().last().and_then(|line| line.trim().parse().ok()).expect("df prints a number")
     }
@@ -165,8 +181,12 @@ impl PrivateDocker {
     /// What a command prints that runs in the namespaces.
     #[track_caller]
     fn inside(&self, words: &[&str]) -> String {
-        let enter = self.enter();
-        run(&enter.iter().map(String::as_str).chain(words.iter().copied()).collect::<Vec<_>>())
+        run(&self.entered(words))
+    }
+
+    /// The words of a command that runs there.
+    fn entered(&self, words: &[&str]) -> Vec<String> {
+        self.enter().into_iter().chain(words.iter().map(|word| (*word).to_owned())).collect()
     }
 
     fn powered(&self) -> &Machine {
@@ -228,10 +248,15 @@ fn release(holder: &mut Child) {
 
 /// What a command prints.
 #[track_caller]
-fn run(words: &[&str]) -> String {
-    let output = Command::new(words[0]).args(&words[1..]).output().expect("it starts");
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
+fn run(words: &[impl AsRef<OsStr> + Debug]) -> String {
+    attempt(words).unwrap_or_else(|said| panic!("{words:?}: {said}"))
+}
+
+/// What a command prints, or what it says on standard error.
+fn attempt(words: &[impl AsRef<OsStr>]) -> Result<String, String> {
+    let output = Command::new(&words[0]).args(&words[1..]).output().expect("it starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
 /// A process's namespace of mounts; none where it has ended.

@@ -19,7 +19,7 @@ fn kind_makes_and_deletes_a_cluster_of_the_image() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let kind = Kind { program: programs::kind(), kubeconfig: directory.path().join("kubeconfig") };
     kind.run(&["create", "cluster", "--image", image(), "--wait", "3m", "--retain"]);
-    let kubectl = Kubectl::new(kubectl(), &kind.kubeconfig);
+    let kubectl = Kubectl::new(kubectl(&docker), &kind.kubeconfig);
     let nodes = docker.labelled(&format!("io.x-k8s.kind.cluster={CLUSTER}"));
     assert_eq!(kubectl.await_ready(1), nodes);
     let workload = Workload::new(&kubectl, &docker, &nodes);

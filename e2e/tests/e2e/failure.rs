@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use qbo_e2e::cli::Running;
+use qbo_e2e::cli::{Ended, Running};
 use qbo_e2e::docker::Docker;
 use qbo_e2e::namespace::PrivateDocker;
 use qbo_e2e::registry::archive;
@@ -23,9 +23,9 @@ const PORT: u16 = 8443;
 /// Of the host's Docker.
 const APP: &str = "qbo-e2e-app:1";
 /// For a Docker that died to be missed.
-const DYING: Duration = Duration::from_secs(10);
+const DYING: Duration = Duration::from_secs(30);
 /// For a cluster to be Ready after Docker started.
-const COMING_BACK: Duration = Duration::from_mins(2);
+const COMING_BACK: Duration = Duration::from_mins(5);
 
 #[test]
 fn a_full_disk_a_dying_docker_and_a_loss_of_power_leave_nothing_and_clusters_come_back() {
@@ -34,14 +34,14 @@ fn a_full_disk_a_dying_docker_and_a_loss_of_power_leave_nothing_and_clusters_com
     let options = Options { docker: Some(docker.host()), enter: docker.enter(), ..Options::default() };
     let mut scene = Scene::with(docker.client(), options);
 
-    docker.resize(&(docker.used() + LITTLE).to_string());
+    docker.leave(LITTLE);
     scene.server().refuses(&add("qbo-e2e-little"), 2, 507, "a cluster needs at least");
     docker.resize(SIZE);
     scene.assert_clean();
 
     let mut adding = Running::start(scene.server().qbo(&add("qbo-e2e-full")));
     adding.await_step("network and certificates", "started");
-    docker.resize(&(docker.used() + NOTHING).to_string());
+    docker.leave(NOTHING);
     adding.end().assert_failed(2, 507, "disk is full");
     docker.resize(SIZE);
     scene.await_clean();
@@ -64,7 +64,7 @@ fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     let cluster = "qbo-e2e-back";
     scene.server().done(&add(&format!("{cluster} -n 4 --control-planes 3 -p 127.0.0.1:{PORT}:6443")));
     leads_in(scene, docker, cluster, &["create", "configmap", "kept"]);
-    let nodes = scene.rows("nodes", cluster);
+    let nodes = scene.known_rows("nodes", cluster);
     let container = nodes[0]["id"].as_str().expect("a text");
     let started =
         |docker: &PrivateDocker| docker.client().run(&["inspect", "--format", "{{.State.StartedAt}}", container]);
@@ -77,20 +77,17 @@ fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     scene.server().refuses(&format!("stop cluster {cluster}"), 2, 503, "Docker does not answer");
 
     docker.start_daemon();
-    scene.await_states(COMING_BACK, cluster, "ready");
+    scene.await_rows(COMING_BACK, "nodes", cluster, &nodes);
     assert_ne!(started(docker), before, "its containers began anew");
-    assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
     leads_in(scene, docker, cluster, &["get", "configmap", "kept"]);
 
     docker.stop_daemon();
     scene.await_states(DYING, cluster, "unknown");
     docker.start_daemon();
-    scene.await_states(COMING_BACK, cluster, "ready");
-    assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
+    scene.await_rows(COMING_BACK, "nodes", cluster, &nodes);
 
     scene.lose_power(docker);
-    scene.await_states(COMING_BACK, cluster, "ready");
-    assert_eq!(scene.rows("nodes", cluster), nodes, "all is as it was");
+    scene.await_rows(COMING_BACK, "nodes", cluster, &nodes);
     leads_in(scene, docker, cluster, &["get", "configmap", "kept"]);
     docker_dies_while_a_cluster_stops(scene, docker, cluster);
     scene.server().done(&format!("delete cluster {cluster}"));
@@ -103,7 +100,7 @@ fn docker_dies_while_a_cluster_stops(scene: &mut Scene, docker: &mut PrivateDock
     let mut stopping = Running::start(scene.server().qbo(&line));
     stopping.await_step("stop", "done");
     docker.kill();
-    stopping.end().assert_failed(2, 503, "Docker does not answer");
+    is_told_unless_done(&stopping.end());
     scene.await_states(DYING, cluster, "unknown");
     docker.start_daemon();
     wait::until_ok("the cluster to be stopped", COMING_BACK, || {
@@ -111,9 +108,9 @@ fn docker_dies_while_a_cluster_stops(scene: &mut Scene, docker: &mut PrivateDock
         if ended.exit == 0 { Ok(()) } else { Err(ended.to_string()) }
     });
     scene.lose_power(docker);
-    scene.await_states(DYING, cluster, "stopped");
-    scene.server().done(&format!("start cluster {cluster}"));
-    scene.await_states(DYING, cluster, "ready");
+    scene.await_states(COMING_BACK, cluster, "stopped");
+    scene.done_soon(&format!("start cluster {cluster}"));
+    scene.await_states(COMING_BACK, cluster, "ready");
 }
 
 /// Whoever changed the cluster is told. As soon as Docker is back it is as it was or as it was to be, and the same command
@@ -121,19 +118,15 @@ fn docker_dies_while_a_cluster_stops(scene: &mut Scene, docker: &mut PrivateDock
 fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker) {
     let cluster = "qbo-e2e-changing";
     scene.server().done(&add(&format!("{cluster} -n 1")));
-    let before = scene.rows("nodes", cluster);
+    let before = scene.known_rows("nodes", cluster);
     let add_node = format!("add node {cluster}");
-    let is_as_before = || {
-        wait::until_ok("the node that did not join to go", COMING_BACK, || match scene.rows("nodes", cluster) {
-            nodes if nodes == before => Ok(()),
-            nodes => Err(format!("{nodes:?}")),
-        });
-    };
+    // The node that did not join goes.
+    let is_as_before = || scene.await_rows(COMING_BACK, "nodes", cluster, &before);
     docker_dies(scene, docker, &add_node, ("container", "done"));
     is_as_before();
     docker_stops_while_a_node_joins(scene, docker, &add_node);
     is_as_before();
-    scene.server().done(&add_node);
+    scene.done_soon(&add_node);
     let names: Vec<String> = scene.states(cluster).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), 2);
 
@@ -142,7 +135,7 @@ fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker
     let load = format!("load image {APP} -c {cluster}");
     docker_dies(scene, docker, &load, ("load", "started"));
     scene.await_states(COMING_BACK, cluster, "ready");
-    scene.server().done(&load);
+    scene.done_soon(&load);
 
     let delete_node = format!("delete node {}", names[1]);
     docker_dies(scene, docker, &delete_node, ("drain", "done"));
@@ -150,11 +143,11 @@ fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker
     scene.await_states(COMING_BACK, cluster, "ready");
     assert_eq!(scene.states(cluster).len(), 1);
 
-    scene.server().done(&format!("stop cluster {cluster}"));
+    scene.done_soon(&format!("stop cluster {cluster}"));
     let start = format!("start cluster {cluster}");
     docker_dies(scene, docker, &start, ("start", "done"));
-    scene.server().done(&start);
-    assert_eq!(scene.rows("nodes", cluster), before);
+    scene.done_soon(&start);
+    assert_eq!(scene.known_rows("nodes", cluster), before);
 
     let delete = format!("delete cluster {cluster}");
     docker_dies(scene, docker, &delete, ("delete", "started"));
@@ -176,8 +169,15 @@ fn docker_dies(scene: &Scene, docker: &mut PrivateDocker, line: &str, (step, sta
     let mut running = Running::start(scene.server().qbo(line));
     running.await_step(step, state);
     docker.kill();
-    running.end().assert_failed(2, 503, "Docker does not answer");
+    is_told_unless_done(&running.end());
     docker.start_daemon();
+}
+
+/// What was left of a command when Docker died may have been so little that it was done before.
+fn is_told_unless_done(ended: &Ended) {
+    if ended.exit != 0 {
+        ended.assert_failed(2, 503, "Docker does not answer");
+    }
 }
 
 /// Docker is stopped while a node joins, as for an update of it, and is there again. Containers end before Docker does, so
@@ -203,10 +203,11 @@ fn leads_in(scene: &Scene, docker: &PrivateDocker, cluster: &str, words: &[&str]
     let (enter, server) = (docker.enter(), format!("--server=https://127.0.0.1:{PORT}"));
     wait::until_ok("the API server at a port", COMING_BACK, || {
         let mut command = Command::new(&enter[0]);
-        command.args(&enter[1..]).arg(kubectl()).arg("--kubeconfig").arg(scene.kubeconfig(cluster));
+        command.args(&enter[1..]).arg(kubectl(&scene.docker)).arg("--kubeconfig").arg(scene.kubeconfig(cluster));
         let output = command.args([&server, "--request-timeout=5s"]).args(words).output().expect("nsenter starts");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(()) } else { Err(said) }
+        // What was asked for before may have been done without an answer.
+        if output.status.success() || said.contains("already exists") { Ok(()) } else { Err(said) }
     });
 }
 

@@ -2,6 +2,7 @@
 //! cluster: logs and kubeconfigs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use qbo_e2e::cli::Ended;
 use qbo_e2e::kubectl::Kubectl;
@@ -13,6 +14,8 @@ use crate::scene::{Scene, add, kubectl, probe};
 const CLUSTER: &str = "qbo-e2e-images";
 const APP: &str = "qbo-e2e-app:1";
 const FOREIGN: &str = "qbo-e2e-foreign:1";
+/// For a server to find the cluster there is.
+const FINDING: Duration = Duration::from_mins(1);
 
 /// A pod of an image that holds the probe and nothing else, on one node.
 const POD: &str = "\
@@ -65,6 +68,7 @@ fn images_of_this_host_run_in_a_cluster_and_its_logs_and_kubeconfig_come_out() {
     assert!(hosting["data"]["localRegistryHosting.v1"].as_str().is_some_and(|text| text.contains(&registry.host())));
     // Also after a crash, and on a node that came later.
     scene.crash_server();
+    scene.await_states(FINDING, CLUSTER, "ready");
     scene.server().done(&format!("add node {CLUSTER}"));
     let later = scene.states(CLUSTER).into_iter().map(|(name, _)| name).find(|name| !nodes.contains(name));
     run(&kubectl, "pulled-later", &from_registry, "Always", &later.expect("the node that was added"));
@@ -159,7 +163,7 @@ fn kubeconfigs_are_merged_until_the_cluster_is_gone(scene: &Scene, nodes: usize)
     let merged = scene.server().done(&format!("export kubeconfig {CLUSTER}"));
     assert!(merged.errors.contains(&format!("'qbo-{CLUSTER}' is in ")), "{merged}");
     assert!(!merged.to_string().contains("client-key-data"), "a key is printed");
-    assert_eq!(Kubectl::new(kubectl(), &config).await_ready(nodes).len(), nodes);
+    assert_eq!(Kubectl::new(kubectl(&scene.docker), &config).await_ready(nodes).len(), nodes);
     scene.server().done(&format!("delete cluster {CLUSTER}"));
     let left = std::fs::read_to_string(&config).expect("a kubeconfig is read");
     assert!(left.contains("https://192.0.2.1") && !left.contains("qbo-"), "{left}");

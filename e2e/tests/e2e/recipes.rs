@@ -23,7 +23,7 @@ fn recipes_of_the_documentation_work_as_they_stand() {
 
     let tagged = Tagged::make(&scene.docker, "kindest/node:v1.27.3");
     shell.run("qbo add cluster alex -i hub.docker.com/kindest/node:v1.27.3 | jq");
-    assert_eq!(scene.cluster("alex")["state"], "ready");
+    assert_eq!(scene.known_state("alex"), "ready");
     assert_eq!(scene.rows("nodes", "alex")[0]["image"], "kindest/node:v1.27.3");
     let tags = shell.run("qbo get images -A | jq -r .images[]?.tag");
     assert!(tags.lines().any(|tag| tag == "v1.27.3"), "{tags}");
@@ -38,7 +38,8 @@ fn recipes_of_the_documentation_work_as_they_stand() {
     shell.run("qbo add cluster test -n 5 | jq");
     assert_eq!(scene.rows("nodes", "test").len(), 5);
     shell.run("qbo add node test -n 2 | jq");
-    assert_eq!(scene.states("test").iter().filter(|(_, state)| state == "ready").count(), 7);
+    let states = scene.known_rows("nodes", "test");
+    assert_eq!(states.iter().filter(|row| row["state"] == "ready").count(), 7);
     shell.run("qbo delete cluster -A");
     scene.assert_clean();
 
@@ -66,7 +67,7 @@ fn of_two_clusters(shell: &Shell<'_>) {
     ] {
         assert_eq!(of(row, key), ["dev", "prod"].map(str::to_owned).into(), "{row}");
     }
-    let states = || ["dev", "prod"].map(|cluster| scene.cluster(cluster)["state"].clone());
+    let states = || ["dev", "prod"].map(|cluster| scene.known_state(cluster));
     for (row, expected) in [
         ("qbo stop cluster dev prod", "stopped"),
         ("qbo start cluster -A", "ready"),
@@ -117,7 +118,7 @@ fn what_the_table_lists(shell: &Shell<'_>) {
 /// Every row that changes something of one cluster; two of its nodes are stopped.
 fn what_the_table_changes(shell: &Shell<'_>) {
     let scene = shell.0;
-    let states = || scene.states("alex").into_iter().map(|(_, state)| state).collect::<Vec<_>>();
+    let states = || scene.known_rows("nodes", "alex").iter().map(|row| row["state"].clone()).collect::<Vec<_>>();
     shell.run("qbo start node -A");
     assert_eq!(states(), ["ready"; 5]);
     shell.run("qbo add node alex");

@@ -13,7 +13,9 @@ use qbo_e2e::wait;
 use serde_json::Value;
 
 /// For what a server does on its own.
-const CLEANING: Duration = Duration::from_mins(2);
+const CLEANING: Duration = Duration::from_mins(4);
+/// For a watch that broke to be there again.
+const KNOWING: Duration = Duration::from_mins(1);
 /// The last of a node's log that is shown where a test fails.
 const LOG_LINES: &str = "30";
 
@@ -77,7 +79,7 @@ impl Scene {
 
     /// kubectl with the kubeconfig that qbo wrote for a cluster.
     pub(crate) fn kubectl(&self, cluster: &str) -> Kubectl {
-        Kubectl::new(kubectl(), &self.kubeconfig(cluster))
+        Kubectl::new(kubectl(&self.docker), &self.kubeconfig(cluster))
     }
 
     /// Where qbo writes a cluster's kubeconfig.
@@ -99,6 +101,19 @@ impl Scene {
         got.rows(key).into_iter().cloned().collect()
     }
 
+    /// The same once they are known: a watch that breaks on a busy machine makes nodes unknown for a moment, and their cluster.
+    #[track_caller]
+    pub(crate) fn known_rows(&self, key: &str, cluster: &str) -> Vec<Value> {
+        let is_known = |rows: &[Value]| rows.iter().all(|row| row["state"] != "unknown");
+        self.await_in_rows(KNOWING, (key, cluster), "to be known", is_known)
+    }
+
+    /// The state of a cluster, once it is known.
+    #[track_caller]
+    pub(crate) fn known_state(&self, cluster: &str) -> Value {
+        self.known_rows("clusters", cluster)[0]["state"].clone()
+    }
+
     /// The names and states of a cluster's nodes, the control planes' first.
     #[track_caller]
     pub(crate) fn states(&self, cluster: &str) -> Vec<(String, String)> {
@@ -109,10 +124,42 @@ impl Scene {
     /// Waits until all nodes of a cluster are said to be in this state.
     #[track_caller]
     pub(crate) fn await_states(&self, limit: Duration, cluster: &str, state: &str) {
-        let what = format!("all nodes of {cluster} to be {state}");
-        wait::until_ok(&what, limit, || {
-            let states = self.states(cluster);
-            if states.iter().all(|(_, now)| now == state) { Ok(()) } else { Err(format!("{states:?}")) }
+        let are_in_it = |rows: &[Value]| rows.iter().all(|row| row["state"] == state);
+        self.await_in_rows(limit, ("nodes", cluster), &format!("to be {state}"), are_in_it);
+    }
+
+    /// Waits until the rows of a cluster under this key of `get` are these.
+    #[track_caller]
+    pub(crate) fn await_rows(&self, limit: Duration, key: &str, cluster: &str, rows: &[Value]) {
+        self.await_in_rows(limit, (key, cluster), &format!("to be {rows:?}"), |found| found == rows);
+    }
+
+    /// Waits until the rows of a cluster under this key of `get` are told, there are some, and they are like this.
+    #[track_caller]
+    fn await_in_rows(
+        &self,
+        limit: Duration,
+        (key, cluster): (&str, &str),
+        what: &str,
+        are_they: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
+        wait::until_ok(&format!("{key} of {cluster} {what}"), limit, || {
+            let got = self.server().run(&format!("get {key} {cluster}"));
+            let rows: Vec<Value> = got.rows(key).into_iter().cloned().collect();
+            if got.exit == 0 && !rows.is_empty() && are_they(&rows) { Ok(rows) } else { Err(got.to_string()) }
+        })
+    }
+
+    /// Runs a command for something that is to be done, as soon as nobody else is at it and Docker is known to be there: whoever
+    /// cleans up holds the cluster somewhat longer than what is cleaned up is there.
+    #[track_caller]
+    pub(crate) fn done_soon(&self, line: &str) {
+        wait::until_ok(line, CLEANING, || match self.server().run(line) {
+            ended if [409, 503].map(Value::from).contains(&ended.last()["code"]) => Err(ended.to_string()),
+            ended => {
+                ended.assert_done();
+                Ok(())
+            }
         });
     }
 
@@ -225,10 +272,10 @@ pub(crate) fn probe() -> &'static Path {
     PROBE.get_or_init(programs::probe)
 }
 
-/// The node image's kubectl.
-pub(crate) fn kubectl() -> &'static Path {
+/// The node image's kubectl, by way of the scene's Docker: with a private one beside them, other tests look at what the host's holds.
+pub(crate) fn kubectl(docker: &Docker) -> &'static Path {
     static KUBECTL: OnceLock<PathBuf> = OnceLock::new();
-    KUBECTL.get_or_init(|| Kubectl::fetch(&Docker::default(), image(), Path::new(env!("CARGO_TARGET_TMPDIR"))))
+    KUBECTL.get_or_init(|| Kubectl::fetch(docker, image(), Path::new(env!("CARGO_TARGET_TMPDIR"))))
 }
 
 fn programs() -> &'static Programs {
