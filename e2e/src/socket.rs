@@ -82,6 +82,12 @@ impl Socket {
         }
     }
 
+    /// Reads one message, whatever it is; it is kept until it is asked for.
+    #[track_caller]
+    pub fn hear_one(&mut self) {
+        assert!(self.read(Instant::now() + LIMIT), "waited {} s in vain for a message", LIMIT.as_secs());
+    }
+
     /// What was heard of commands that nobody asked for.
     pub fn overheard(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.said).into()

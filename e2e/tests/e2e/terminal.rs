@@ -15,6 +15,8 @@ const CLUSTER: &str = "qbo-e2e-terminal";
 const SHELLS: &str = "label=io.qbo.shell";
 /// For what ends to be ended.
 const SOON: Duration = Duration::from_secs(20);
+/// For pods to run.
+const RUNNING: Duration = Duration::from_mins(2);
 
 #[test]
 fn terminals_open_everywhere_and_nothing_of_them_is_left() {
@@ -147,12 +149,16 @@ fn refused(scene: &Scene, words: &str, said: &str) {
     assert!(errors.contains(said), "{errors}");
 }
 
-/// The name of a pod that begins like this.
+/// The name of a pod that runs and begins like this.
 #[track_caller]
 fn pod(scene: &Scene, begins: &str) -> String {
-    let rows = scene.rows("pods", CLUSTER);
-    let mut names = rows.iter().filter_map(|row| row["name"].as_str());
-    names.find(|name| name.starts_with(begins)).unwrap_or_else(|| panic!("no pod is {begins}: {rows:?}")).to_owned()
+    wait::until_ok(&format!("a pod {begins} to run"), RUNNING, || {
+        let rows = scene.rows("pods", CLUSTER);
+        let running = rows.iter().filter(|row| row["status"] == "Running" && row["ready"] == 1);
+        let mut names = running.filter_map(|row| row["name"].as_str());
+        let name = names.find(|name| name.starts_with(begins)).map(str::to_owned);
+        name.ok_or_else(|| format!("{rows:?}"))
+    })
 }
 
 /// The same with all words that tell it apart.
