@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Browser, Locator, Page } from "playwright-core";
-import { launch, open } from "./browser";
+import { connected, launch, open } from "./browser";
 import { freePort, QboApi } from "./server";
 
 /** Minutes, of a machine that does other things too. */
@@ -27,6 +27,7 @@ beforeAll(async () => {
   const first = await open(browser, `${api.address}/clusters`, { width: 1440, height: 900 });
   const second = await open(browser, `${api.address}/nodes`, { width: 1440, height: 900, theme: "light" });
   [one, other] = [first.page, second.page];
+  for (const page of [one, other]) await connected(page);
   troubles.push(...first.troubles, ...second.troubles);
 });
 afterAll(async () => {
@@ -228,6 +229,7 @@ describe.sequential("a real cluster", () => {
       await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
       const name = `localhost:${(registry.address() as AddressInfo).port}`;
       await one.goto(`${api.address}/registries`);
+      await connected(one);
       await other.goto(`${api.address}/registries`);
       await one.getByRole("button", { name: "Add a registry" }).first().click();
       await one.keyboard.type(`${name}\n`);
