@@ -78,10 +78,10 @@ mod tests {
         let (accepted, _) = outside.accept().await.unwrap();
         let serving = tokio::spawn(async move { serve(&pool, accepted).await });
         let (mut server, _) = inside.accept().await.unwrap();
+        let begun = tokio::time::Instant::now();
         client.shutdown().await.unwrap();
         // The server learns that the client has ended, but says nothing itself.
         assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
-        let begun = tokio::time::Instant::now();
         serving.await.unwrap();
         assert!(begun.elapsed() >= HALF_CLOSED / 2);
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);

@@ -471,7 +471,7 @@ async fn a_client_that_does_not_read_is_dropped_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn a_client_that_says_nothing_is_asked_and_then_dropped() {
-    let (ping, silence) = (Duration::from_millis(100), Duration::from_secs(2));
+    let (ping, silence) = (Duration::from_millis(100), Duration::from_secs(8));
     let server = Server::start_with(Limits { ping, silence, ..Limits::default() }).await;
     // What is not read is not answered: a WebSocket client answers pings while it reads.
     let mute = server.connect().await;

@@ -5,6 +5,9 @@ use qbo_api::message::Code;
 use super::server::{cluster, serve};
 use super::{Qbo, ended};
 
+/// How often the tab key is pressed: a person is not kept waiting for a server that is slow, as all is on a busy machine.
+const ATTEMPTS: usize = 20;
+
 /// What bash would offer for this line.
 async fn offers(qbo: &Qbo, line: &str) -> String {
     let script = format!(
@@ -27,14 +30,21 @@ async fn words_and_options_are_offered() {
 
 #[tokio::test]
 async fn clusters_are_offered_as_they_are_now() {
-    let (qbo, _server) = serve(|mut peer| async move {
-        peer.accept_command("get cluster -A").await;
-        peer.say(Code::CREATED, cluster("alex")).await;
-        peer.say(Code::CREATED, cluster("dev")).await;
-        peer.done().await;
-    })
-    .await;
-    assert_eq!(offers(&qbo, "qbo get nodes a").await, "alex");
+    let mut offered = String::new();
+    for _ in 0..ATTEMPTS {
+        let (qbo, _server) = serve(|mut peer| async move {
+            peer.accept_command("get cluster -A").await;
+            peer.say(Code::CREATED, cluster("alex")).await;
+            peer.say(Code::CREATED, cluster("dev")).await;
+            peer.done().await;
+        })
+        .await;
+        offered = offers(&qbo, "qbo get nodes a").await;
+        if !offered.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(offered, "alex");
 }
 
 #[tokio::test]

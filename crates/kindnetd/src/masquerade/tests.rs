@@ -5,6 +5,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use super::*;
 use crate::namespace::Namespace;
 
+/// How often a packet is sent that does not arrive: addresses may have to be found out first.
+const ATTEMPTS: usize = 10;
+
 fn subnets(list: &[&str]) -> Vec<IpNet> {
     list.iter().map(|subnet| subnet.parse().expect("a subnet")).collect()
 }
@@ -79,15 +82,18 @@ impl Network {
     fn source_seen(&self, from: &Namespace, to: &str) -> IpAddr {
         let to: IpAddr = to.parse().expect("an address");
         let receiver = self.other.run(move || UdpSocket::bind((to, 0)).expect("bind"));
-        receiver.set_read_timeout(Some(Duration::from_secs(5))).expect("set a timeout");
+        receiver.set_read_timeout(Some(Duration::from_secs(1))).expect("set a timeout");
         let target: SocketAddr = receiver.local_addr().expect("an address");
         let unspecified: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-        from.run(move || {
+        let send = move || {
             let socket = UdpSocket::bind((unspecified, 0)).expect("bind");
             socket.send_to(b"who am I", target).expect("send");
+        };
+        let arrived = (0..ATTEMPTS).find_map(|_| {
+            from.run(send);
+            receiver.recv_from(&mut [0; 16]).ok()
         });
-        let (_, source) = receiver.recv_from(&mut [0; 16]).expect("receive");
-        source.ip()
+        arrived.expect("it arrives").1.ip()
     }
 
     fn assert_masquerades(&self) {

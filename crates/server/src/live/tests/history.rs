@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -93,12 +93,26 @@ fn id(row: &Value) -> String {
     row["id"].as_str().unwrap().into()
 }
 
-/// Changes pods and a node, and returns how all of them are at the end.
-async fn change(cloud: Arc<Cloud>, [control_plane, worker]: [String; 2]) -> (BTreeMap<String, String>, State) {
+/// How far listing and changing are.
+#[derive(Default)]
+struct Progress {
+    lists: AtomicU64,
+    changed: AtomicBool,
+}
+
+/// Changes pods and a node, and returns how all of them are at the end. Half-way there is something listed before it goes on.
+async fn change(
+    cloud: Arc<Cloud>,
+    progress: Arc<Progress>,
+    [control_plane, worker]: [String; 2],
+) -> (BTreeMap<String, String>, State) {
     let mut chance = Chance(0);
     let mut pods = BTreeMap::from([("first".to_owned(), "Running".to_owned())]);
     let mut state = State::Ready;
-    for _ in 0..CHANGES {
+    for number in 0..CHANGES {
+        while number == CHANGES / 2 && progress.lists.load(Ordering::Relaxed) <= LISTERS {
+            tokio::task::yield_now().await;
+        }
         let uid = chance.below(PODS).to_string();
         match chance.below(10) {
             0 => {
@@ -128,14 +142,15 @@ async fn change(cloud: Arc<Cloud>, [control_plane, worker]: [String; 2]) -> (BTr
 }
 
 /// Lists at any time, and takes what is told after each list at any time.
-async fn list(cloud: Arc<Cloud>, changed: Arc<AtomicBool>, mut chance: Chance) -> Vec<Follower> {
+async fn list(cloud: Arc<Cloud>, progress: Arc<Progress>, mut chance: Chance) -> Vec<Follower> {
     let mut followers = Vec::new();
-    while followers.len() < LISTS && !changed.load(Ordering::Relaxed) {
+    while followers.len() < LISTS && !progress.changed.load(Ordering::Relaxed) {
         for _ in 0..chance.below(400) {
             tokio::task::yield_now().await;
         }
         let key = if chance.below(3) == 0 { "nodes" } else { "pods" };
         followers.push(Follower::start(&cloud, key).await);
+        progress.lists.fetch_add(1, Ordering::Relaxed);
         followers.iter_mut().for_each(Follower::hear);
     }
     followers
@@ -153,11 +168,12 @@ async fn a_list_and_all_that_is_told_after_it_are_what_there_is_at_the_end() {
         .await
         .unwrap();
     let mut witnesses = [Follower::start(&cloud, "pods").await, Follower::start(&cloud, "nodes").await];
-    let changed = Arc::<AtomicBool>::default();
-    let listing = (1..=LISTERS).map(|seed| tokio::spawn(list(cloud.clone(), changed.clone(), Chance(seed))));
+    let progress = Arc::<Progress>::default();
+    let listing = (1..=LISTERS).map(|seed| tokio::spawn(list(cloud.clone(), progress.clone(), Chance(seed))));
     let listing: Vec<_> = listing.collect();
-    let (pods, worker) = tokio::spawn(change(cloud.clone(), names)).await.unwrap();
-    changed.store(true, Ordering::Relaxed);
+    let changing = tokio::spawn(change(cloud.clone(), progress.clone(), names));
+    let (pods, worker) = tokio::time::timeout(Duration::from_mins(5), changing).await.expect("lists are made").unwrap();
+    progress.changed.store(true, Ordering::Relaxed);
     let live = &cloud.services.live;
     let is_known = || {
         let view = live.glance(USER);
