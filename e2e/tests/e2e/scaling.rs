@@ -41,6 +41,7 @@ fn nodes_and_clusters_come_stop_start_and_go() {
     a_cluster_stops_and_starts(&scene, &kubectl);
     workload.claim_still_keeps_data("reader-started");
     a_node_that_cannot_end_is_started_anew(&scene, &nodes[0]);
+    a_node_that_is_stopped_goes_with_its_pods(&scene, &kubectl, left[1]);
     scene.freeze_in(&nodes[0]);
     of_two_at_once_one_wins(&scene, &format!("delete cluster {CLUSTER}"));
     scene.assert_clean();
@@ -90,6 +91,8 @@ fn nodes_join(scene: &Scene, kubectl: &Kubectl) -> Vec<String> {
     let added = scene.server().done(&format!("add node {CLUSTER} -n 2"));
     let ready = added.rows("output").into_iter().filter(|row| row["step"] == "ready" && row["state"] == "done").count();
     assert_eq!(ready, 2, "every node is told of when it is Ready: {added}");
+    let told: Vec<&Value> = added.rows("nodes").into_iter().map(|row| &row["state"]).collect();
+    assert_eq!(told, [&Value::from("ready"); 2]);
     let states = scene.states(CLUSTER);
     assert!(states.iter().all(|(_, state)| state == "ready"), "{states:?}");
     let names: Vec<String> = states.into_iter().map(|(name, _)| name).collect();
@@ -146,6 +149,14 @@ fn force_waits_for_no_budget(scene: &Scene, kubectl: &Kubectl, node: &str) {
     let short = node.split('.').next().unwrap_or_default();
     let forced = scene.server().done(&format!("delete node {short} --force"));
     assert!(forced.rows("output").iter().all(|row| row["step"] != "drain"), "{forced}");
+    assert_gone(scene, kubectl, node);
+}
+
+/// Nothing ends the pods of a node that does not run, and no budget can keep them.
+fn a_node_that_is_stopped_goes_with_its_pods(scene: &Scene, kubectl: &Kubectl, node: &str) {
+    scene.server().done(&format!("stop node {node}"));
+    let deleted = scene.server().done(&format!("delete node {node}"));
+    assert!(deleted.rows("output").iter().all(|row| row["step"] != "drain"), "{deleted}");
     assert_gone(scene, kubectl, node);
 }
 
