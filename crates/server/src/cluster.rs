@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::driver::engine::{Container, Engine, EngineError, Labels, Network};
 use crate::error::Failure;
+use crate::recorded::Recorded;
 
 /// Whose it is.
 pub const LABEL_USER: &str = "io.qbo.user";
@@ -203,6 +204,11 @@ impl Found {
     pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
         let nodes = self.nodes.iter().filter_map(|node| node.address);
         nodes.chain(self.ports.iter().filter_map(|port| port.address))
+    }
+
+    /// What its network records of its making.
+    pub fn recorded(&self) -> Result<Recorded, Failure> {
+        Recorded::of_labels(&self.networks.first().map(|network| network.labels.clone()).unwrap_or_default())
     }
 
     /// All its control planes.

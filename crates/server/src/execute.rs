@@ -250,6 +250,20 @@ impl Services {
         })
     }
 
+    /// The same, and those of its nodes that were chosen.
+    async fn again_nodes(&self, cluster: &Found, chosen: &[FoundNode]) -> Result<(Found, Vec<FoundNode>), Failure> {
+        let cluster = self.again(cluster).await?;
+        let now = |node: &FoundNode| {
+            let found = cluster.nodes.iter().find(|found| found.container.id == node.container.id).cloned();
+            found.ok_or_else(|| {
+                let problem = format!("node '{}' was deleted meanwhile", node.container.name);
+                Failure::new(Code::NOT_FOUND, problem, "see what there is: qbo get nodes -A")
+            })
+        };
+        let nodes = chosen.iter().map(now).collect::<Result<_, Failure>>()?;
+        Ok((cluster, nodes))
+    }
+
     /// Tells how a cluster is that a command has changed.
     fn tell_cluster(&self, identity: &Identity, reporter: &Reporter) {
         let id = identity.id.to_string();
@@ -292,16 +306,15 @@ impl Services {
     }
 }
 
-/// Whether something is to be done with a target that may refuse it. Of all there are those that do are told of and left alone; of
-/// those that were named none may.
-fn is_able(refused: Result<(), Failure>, all: bool, reporter: &Reporter) -> Result<bool, Failure> {
-    match refused {
-        Ok(()) => Ok(true),
-        Err(failure) if all && failure.code == Code::CONFLICT => {
+/// A target that something can be done with. Of all there are the others are told of and left alone; of those that were named none
+/// may be.
+fn able<T>(target: Result<T, Failure>, all: bool, reporter: &Reporter) -> Result<Option<T>, Failure> {
+    match target {
+        Err(failure) if all && [Code::CONFLICT, Code::NOT_FOUND].contains(&failure.code) => {
             reporter.line(format!("left alone: {}", failure.line()));
-            Ok(false)
+            Ok(None)
         }
-        Err(failure) => Err(failure),
+        target => target.map(Some),
     }
 }
 
@@ -355,7 +368,7 @@ impl Executor for Services {
             Command::AddCluster(add) => add_cluster::run(&self, email, add, &reporter, &running).await,
             Command::AddImage(add) => add_image::run(&self, add, &reporter, &running).await,
             Command::AddRegistry(add) => add_registry::run(&self, email, add, &reporter, &running).await,
-            Command::DeleteRegistry(delete) => delete_registry::run(&self, email, delete, &reporter).await,
+            Command::DeleteRegistry(delete) => delete_registry::run(&self, email, delete, &reporter, &running).await,
             Command::GetRegistries(_) => get_registries::run(&self, user, &reporter).await,
             Command::ExportKubeconfig(export) => export_kubeconfig::run(&self, email, export, &reporter).await,
             Command::ExportLogs(export) => export_logs::run(&self, email, export, &reporter, &running).await,

@@ -311,7 +311,8 @@ impl Images {
 
 /// The version that an image of qbo's own is built for, by its name; none for any other image.
 pub fn own_version(image: &ImageReference) -> Option<&str> {
-    let is_own = image.engine_name().split(':').next() == Some(OWN_REPOSITORY);
+    // One that is named by its digest is no other that is built anew.
+    let is_own = image.engine_name().split(':').next() == Some(OWN_REPOSITORY) && !image.has_digest();
     (is_own && image.tag().starts_with('v')).then(|| image.tag())
 }
 

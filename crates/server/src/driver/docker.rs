@@ -10,7 +10,6 @@ mod transfer;
 use std::collections::HashMap;
 use std::io::Read;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +30,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use qbo_api::image::ImageReference;
 use qbo_api::settings::PortMapping;
 use qbo_bootstrap::Resources;
+use tokio::sync::OnceCell;
 
 use crate::cluster::{LABEL_PROBE, LABEL_SERVER};
 use crate::config::{self, Runtime};
@@ -56,52 +56,20 @@ const FILE_LIMIT: usize = 4 * 1024 * 1024;
 /// A Docker Engine, connected on first use.
 #[derive(Debug)]
 pub struct DockerEngine {
-    connection: Connection,
+    host: String,
     runtime: Runtime,
     /// Marks all that is made here: another server on the same engine must not clean up what this one is making.
     server: String,
     /// Whose images are pulled with credentials, where there are any.
     registry: Option<config::Registry>,
-}
-
-/// The way to an engine. Clones share the version of the API that was agreed upon last.
-#[derive(Debug, Clone)]
-struct Connection {
-    host: String,
-    agreed: Arc<Mutex<Option<Docker>>>,
-}
-
-impl Connection {
-    async fn get(&self) -> Result<Docker, EngineError> {
-        let agreed = self.lock().clone();
-        match agreed {
-            Some(docker) => Ok(docker),
-            None => self.renew().await,
-        }
-    }
-
-    /// Agrees upon a version anew: the engine may be another by now.
-    async fn renew(&self) -> Result<Docker, EngineError> {
-        let connect = async {
-            let docker = Docker::connect_with_host(&self.host)?.with_timeout(TIMEOUT);
-            docker.with_request_modifier(readable_credentials).negotiate_version().await
-        };
-        let docker = connect.await.map_err(|error| failed("docker GET /version", &self.host, error))?;
-        *self.lock() = Some(docker.clone());
-        Ok(docker)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Docker>> {
-        self.agreed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    connection: OnceCell<Docker>,
 }
 
 impl DockerEngine {
     /// The engine at `host`, as `unix:///var/run/docker.sock`, for the server of this identity: what others made with
     /// qbo's labels is foreign here. Nothing is sent yet.
     pub fn new(host: impl Into<String>, runtime: Runtime, server: impl Into<String>) -> Self {
-        let connection = Connection { host: host.into(), agreed: Arc::default() };
-        Self { connection, runtime, server: server.into(), registry: None }
+        Self { host: host.into(), runtime, server: server.into(), registry: None, connection: OnceCell::new() }
     }
 
     /// The same, which pulls images of this registry with its credentials.
@@ -153,8 +121,13 @@ impl DockerEngine {
     }
 
     /// The connection, with the API's version agreed upon.
-    async fn docker(&self) -> Result<Docker, EngineError> {
-        self.connection.get().await
+    async fn docker(&self) -> Result<&Docker, EngineError> {
+        let connect = async || {
+            let docker = Docker::connect_with_host(&self.host)?.with_timeout(TIMEOUT);
+            let docker = docker.with_request_modifier(readable_credentials);
+            docker.negotiate_version().await
+        };
+        self.connection.get_or_try_init(connect).await.map_err(|error| failed("docker GET /version", &self.host, error))
     }
 }
 
@@ -162,7 +135,7 @@ impl DockerEngine {
 impl Engine for DockerEngine {
     async fn info(&self) -> Result<EngineInfo, EngineError> {
         let docker = self.docker().await?;
-        let failed = |error| failed("docker GET /info", &self.connection.host, error);
+        let failed = |error| failed("docker GET /info", &self.host, error);
         let (version, info) = tokio::try_join!(docker.version(), docker.info()).map_err(failed)?;
         Ok(EngineInfo {
             version: version.version.unwrap_or_default(),
@@ -327,8 +300,7 @@ impl Engine for DockerEngine {
 
     async fn remove_container(&self, container: &str) -> Result<(), EngineError> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        let docker = self.docker().await?;
-        let removing = docker.remove_container(container, Some(options));
+        let removing = self.docker().await?.remove_container(container, Some(options));
         let removed = freezer::thawing(container, Duration::ZERO, removing).await;
         absent_is_fine(removed, "docker DELETE /containers", container)
     }

@@ -72,8 +72,10 @@ pub trait ApiServer: Send + Sync {
     async fn await_roles(&self);
     /// Waits until somebody holds a lease: who holds elections has begun to work.
     async fn await_lease(&self, namespace: &str, name: &str);
-    /// Lets pods be scheduled to a node, or keeps them `away`; tells whether that is new, which it is not of a Node that is not there.
-    async fn cordon(&self, node: &str, away: bool) -> Result<bool, KubernetesError>;
+    /// Whether pods may be scheduled to a node; not where there is none of this name.
+    async fn is_schedulable(&self, node: &str) -> Result<bool, KubernetesError>;
+    /// Lets pods be scheduled to a node, or keeps them away.
+    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError>;
     /// Has all pods leave a node, those aside that belong to it, as far as disruption budgets allow; waits until they
     /// have. `waiting` is told which have not, and why, whenever that changes.
     async fn drain(&self, node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError>;
@@ -255,16 +257,16 @@ impl ApiServer for KubeApiServer {
         }
     }
 
-    async fn cordon(&self, node: &str, away: bool) -> Result<bool, KubernetesError> {
+    async fn is_schedulable(&self, node: &str) -> Result<bool, KubernetesError> {
+        let found = Api::<Node>::all(self.client.clone()).get_opt(node).await;
+        let found = found.map_err(|error| failed("get node", node, &error))?;
+        Ok(found.is_some_and(|found| found.spec.and_then(|spec| spec.unschedulable) != Some(true)))
+    }
+
+    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError> {
         let nodes = Api::<Node>::all(self.client.clone());
-        let failed = |error| failed("cordon", node, &error);
-        let known = nodes.get_opt(node).await.map_err(failed)?;
-        let is_away = |node: &Node| node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or_default();
-        if known.is_none_or(|known| is_away(&known) == away) {
-            return Ok(false);
-        }
         let done = if away { nodes.cordon(node).await } else { nodes.uncordon(node).await };
-        done.map(|_| true).map_err(failed)
+        done.map(drop).map_err(|error| failed("cordon", node, &error))
     }
 
     async fn drain(&self, node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError> {

@@ -16,7 +16,6 @@ use crate::operations::{Business, Running};
 use crate::provision::Mark;
 use crate::provision::living::Living;
 use crate::provision::ports::{Passage, open};
-use crate::recorded::Recorded;
 use crate::report::Reporter;
 
 pub(super) async fn run(
@@ -135,9 +134,7 @@ fn refuse(cluster: &Found, ports: &[PortMapping]) -> Result<(), Failure> {
         let problem = format!("cluster '{name}' would have {count} ports, and may have {}", PortMapping::LIMIT);
         return Err(Failure::new(Code::UNPROCESSABLE, problem, format!("first: qbo delete port {name} <port>")));
     }
-    let labels = cluster.networks.first().map(|network| network.labels.clone()).unwrap_or_default();
-    let recorded = Recorded::of_labels(&labels)?;
-    if recorded.pod_subnets.iter().all(|subnet| matches!(subnet, ipnet::IpNet::V6(_))) {
+    if cluster.recorded()?.pod_subnets.iter().all(|subnet| matches!(subnet, ipnet::IpNet::V6(_))) {
         let problem = format!("ports lead to nodes over IPv4, at which cluster '{name}' serves nothing");
         return Err(Failure::new(Code::UNPROCESSABLE, problem, "make a cluster with --ip-family dual"));
     }

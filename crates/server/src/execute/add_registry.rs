@@ -33,6 +33,7 @@ pub(super) async fn run(
             }
         }
     }
+    running.pass_return()?;
     services.registries.add(user, &added).await?;
     let rows = services.registries.rows(user).await?;
     services.live.registries_seen_of(user, rows.clone());

@@ -17,12 +17,14 @@ pub(super) fn run(services: &Services, user: &str, cancel: &Cancel, reporter: &R
             Cancelled::TooLate => late.push(command.to_string()),
         }
     }
-    if !late.is_empty() {
-        let problem = format!("it is too late to cancel {}: what it deletes is half gone", late.join(", "));
+    let (is_late, is_missing) = (!late.is_empty(), !missing.is_empty());
+    let late = is_late.then(|| format!("it is too late to cancel {}, which goes to its end", late.join(", ")));
+    let missing = is_missing.then(|| format!("no command {} is running", missing.join(", ")));
+    let problem = late.into_iter().chain(missing).collect::<Vec<_>>().join("; ");
+    if is_late {
         return Err(Failure::new(Code::CONFLICT, problem, "let it end"));
     }
-    if !missing.is_empty() {
-        let problem = format!("no command {} is running", missing.join(", "));
+    if is_missing {
         return Err(Failure::new(Code::NOT_FOUND, problem, "its id is the command_id of its messages"));
     }
     reporter.line("cancelled; what was made is being undone");

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -39,22 +39,22 @@ pub(super) async fn run(
     let chosen = services.select_nodes(user, &Selection::Named(delete.nodes.clone())).await?;
     let mut ready = Vec::new();
     for (cluster, nodes) in chosen {
-        refuse_last_control_plane(&cluster, &nodes)?;
         let name = &cluster.identity.name;
         let leaving: HashMap<String, State> =
             nodes.iter().map(|node| (node.container.name.clone(), State::Deleting)).collect();
         let business = Business { nodes: leaving, ..Business::default() };
         let claim = services.operations.claim((user, name), business, reporter.command_line())?;
-        let cluster = services.again(&cluster).await?;
-        let is_meant = |node: &&FoundNode| nodes.iter().any(|meant| meant.container.id == node.container.id);
-        let nodes = cluster.nodes.iter().filter(is_meant).cloned().collect();
+        let (cluster, nodes) = services.again_nodes(&cluster, &nodes).await?;
+        refuse_last_control_plane(&cluster, &nodes)?;
         let api_server = services.living(&cluster).await?;
         let nodes = in_order(nodes);
         refuse_loss_of_majority(services, &cluster, &nodes).await?;
         ready.push((cluster, nodes, api_server, claim));
     }
+    let kept = AtomicUsize::new(ready.iter().map(|(_, nodes, ..)| nodes.len()).sum());
     let deleted = ready.into_iter().map(async |(cluster, nodes, api_server, claim)| {
-        let context = Leave { services, cluster: &cluster, api_server, reporter, running, drain: delete.drain };
+        let drain = delete.drain;
+        let context = Leave { services, cluster: &cluster, api_server, reporter, running, drain, kept: &kept };
         let outcomes = context.nodes(&nodes).await;
         settle(services).await;
         drop(claim);
@@ -72,6 +72,8 @@ struct Leave<'a> {
     reporter: &'a Reporter,
     running: &'a Running,
     drain: Drain,
+    /// How many nodes of the command could still stay.
+    kept: &'a AtomicUsize,
 }
 
 impl Leave<'_> {
@@ -104,6 +106,8 @@ impl Leave<'_> {
             && node.container.running
         {
             self.drain(node, time).await?;
+        } else {
+            self.goes()?;
         }
         let (engine, container) = (&*self.services.engine, &node.container);
         self.reporter.rows(Payload::Nodes(vec![self.cluster.node_row(node, State::Deleting)]));
@@ -120,6 +124,14 @@ impl Leave<'_> {
             Ok::<_, Failure>(())
         };
         step.conclude(removed.await)
+    }
+
+    /// From here on a node goes. Where it is the last that could have stayed, a cancel of the command comes too late.
+    fn goes(&self) -> Result<(), Failure> {
+        if self.kept.fetch_sub(1, Ordering::Relaxed) == 1 {
+            return self.running.pass_return();
+        }
+        if self.running.token().is_cancelled() { Err(Failure::cancelled()) } else { Ok(()) }
     }
 
     /// kubeadm, for whoever uses it, is to know the control planes that are left.
@@ -141,11 +153,14 @@ impl Leave<'_> {
         let step = self.reporter.step(&self.cluster.identity.name, name, "drain", "kubernetes POST evictions");
         let waiting = |line: &str| step.progress(line);
         // One that somebody has cordoned stays so.
-        let stays_cordoned = AtomicBool::new(false);
+        let cordoned = AtomicBool::new(false);
         let drained = async {
-            let is_new = self.api_server.cordon(name, true).await?;
-            stays_cordoned.store(!is_new, Ordering::Relaxed);
-            Ok::<_, Failure>(self.api_server.drain(name, &waiting).await?)
+            if self.api_server.is_schedulable(name).await? {
+                cordoned.store(true, Ordering::Relaxed);
+                self.api_server.cordon(name, true).await?;
+            }
+            self.api_server.drain(name, &waiting).await?;
+            self.goes()
         };
         let late = |_| {
             let problem = format!("after {limit} there are still pods on '{name}'");
@@ -161,7 +176,7 @@ impl Leave<'_> {
         let drained = self.running.token().run_until_cancelled(drained).await;
         if let Err(mut failure) = drained.unwrap_or_else(|| Err(Failure::cancelled())) {
             step.failed(&failure.problem);
-            if !stays_cordoned.into_inner()
+            if cordoned.into_inner()
                 && let Err(trouble) = self.uncordon(name).await
             {
                 tracing::warn!(failure = %trouble, node = name, "no pods are scheduled to it any more");
@@ -178,8 +193,7 @@ impl Leave<'_> {
     async fn uncordon(&self, node: &str) -> Result<(), Failure> {
         let uncordoned = tokio::time::timeout(UNCORDON_LIMIT, self.api_server.cordon(node, false)).await;
         let late = |_| Failure::new(Code::TIMEOUT, "the API server does not answer", "");
-        uncordoned.map_err(late)??;
-        Ok(())
+        Ok(uncordoned.map_err(late)??)
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) async fn run(
     let outcome = join_all(removed).await.into_iter().collect();
     settle(services).await;
     drop(claim);
+    services.tell_cluster(&cluster.identity, reporter);
     outcome
 }
 

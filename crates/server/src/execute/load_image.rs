@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
-use super::{Services, is_able};
+use super::{Services, able};
 use crate::cluster::{Found, FoundNode};
 use crate::driver::engine::Executed;
 use crate::driver::transfer::HeldImage;
@@ -98,14 +98,12 @@ pub(super) async fn run(
     for image in &load.images {
         wanted.push(find(services, image, &architecture).await?);
     }
-    let mut able = Vec::new();
+    let mut targets = Vec::new();
     for cluster in clusters {
         let refused = services.refuse_incomplete(&cluster).await.and_then(|()| refuse_stopped(&cluster));
-        if is_able(refused, load.clusters == Selection::All, reporter)? {
-            able.push(cluster);
-        }
+        targets.extend(able(refused.map(|()| cluster), load.clusters == Selection::All, reporter)?);
     }
-    let nodes = able.into_iter().flat_map(|cluster| cluster.nodes);
+    let nodes = targets.into_iter().flat_map(|cluster| cluster.nodes);
     let looking = nodes.map(async |node| Ok(Target { images: images_of(services, &node).await?, node }));
     let looking = stream::iter(looking.collect::<Vec<_>>()).buffered(AT_ONCE);
     let looked = running.token().run_until_cancelled(looking.collect::<Vec<_>>()).await;

@@ -9,14 +9,14 @@ use qbo_api::message::Code;
 use qbo_api::model::State;
 use qbo_api::settings::Cni;
 
-use super::{Services, is_able, together};
+use super::{Services, together};
 use crate::cluster::{Found, FoundNode};
 use crate::driver::engine::Container;
 use crate::error::Failure;
 use crate::live;
 use crate::operations::{Business, Claim, Running};
-use crate::provision::join::LACKS_NETWORK;
-use crate::recorded::Recorded;
+use crate::provision::join::lacks_network;
+use crate::provision::{Mark, cluster_mark};
 use crate::registries::remind;
 use crate::report::Reporter;
 
@@ -35,6 +35,8 @@ pub(super) struct Target {
     claim: Claim,
     /// Whether it is the cluster that is switched.
     whole: bool,
+    /// Whether it failed while it was made, and is kept for looking: nothing is waited for then.
+    retained: bool,
 }
 
 /// Which way they go.
@@ -79,9 +81,10 @@ impl Target {
         let key = (identity.user.as_str(), identity.name.as_str());
         let claim = services.operations.claim(key, power.state(), reporter.command_line())?;
         let cluster = services.again(&cluster).await?;
+        let retained = is_startable(services, &cluster, &cluster.nodes, power).await?;
         let ports = cluster.ports.iter().map(|port| &port.container);
         let companions = cluster.balancer.iter().map(|balancer| &balancer.container).chain(ports).cloned().collect();
-        Ok(Self { nodes: cluster.nodes.clone(), companions, cluster, claim, whole: true })
+        Ok(Self { nodes: cluster.nodes.clone(), companions, cluster, claim, whole: true, retained })
     }
 
     /// Some nodes of a cluster.
@@ -98,39 +101,24 @@ impl Target {
             nodes.iter().map(|node| (node.container.name.clone(), power.state())).collect();
         let business = Business { nodes: names, ..Business::default() };
         let claim = services.operations.claim(key, business, reporter.command_line())?;
-        let cluster = services.again(&cluster).await?;
-        let is_meant = |node: &&FoundNode| nodes.iter().any(|meant| meant.container.id == node.container.id);
-        let nodes = cluster.nodes.iter().filter(is_meant).cloned().collect();
+        let (cluster, nodes) = services.again_nodes(&cluster, &nodes).await?;
+        let retained = is_startable(services, &cluster, &nodes, power).await?;
         // Nodes are no use without it, but it has others to serve when some of them stop.
         let balancer = cluster.balancer.iter().filter(|_| power == Power::On);
         let companions = balancer.map(|balancer| balancer.container.clone()).collect();
-        Ok(Self { cluster, nodes, companions, claim, whole: false })
+        Ok(Self { cluster, nodes, companions, claim, whole: false, retained })
     }
 }
 
-/// Starts or stops nodes of several clusters, each on its own; `all` says that none of them was named.
+/// Starts or stops nodes of several clusters, each on its own.
 pub(super) async fn turn(
     services: &Services,
     targets: Vec<Target>,
-    all: bool,
     power: Power,
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let mut able = Vec::new();
-    for target in targets {
-        let refused = match power {
-            Power::On => {
-                services.refuse_incomplete(&target.cluster).await.and_then(|()| refuse_without_majority(&target))
-            }
-            // One that failed while it was made needs not run to be looked at.
-            Power::Off => Ok(()),
-        };
-        if is_able(refused, all, reporter)? {
-            able.push(target);
-        }
-    }
-    let turned = able.into_iter().map(async |target| {
+    let turned = targets.into_iter().map(async |target| {
         let name = target.cluster.identity.name.clone();
         (name, turn_one(services, target, power, reporter, running).await)
     });
@@ -144,7 +132,8 @@ async fn turn_one(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let Target { cluster, nodes, companions, claim, whole } = target;
+    let Target { cluster, nodes, companions, claim, whole, retained } = target;
+    let has_cni = power == Power::Off || cluster.recorded()?.cni != Cni::None;
     let containers = nodes.iter().map(|node| &node.container).chain(&companions);
     let others: Vec<&Container> = containers.filter(|container| container.running == (power == Power::Off)).collect();
     // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
@@ -153,8 +142,8 @@ async fn turn_one(
     let stuck = running_nodes.filter(|container| power == Power::On && !is_ready(&container.name));
     let turned: Vec<&Container> = others.iter().copied().chain(stuck).collect();
     let mut outcome = switch(services, &cluster, &turned, power, reporter, Some(running)).await;
-    if outcome.is_ok() && power == Power::On {
-        outcome = await_ready(services, &cluster, &nodes, reporter, running).await;
+    if outcome.is_ok() && power == Power::On && !retained {
+        outcome = await_ready(services, &cluster, (&nodes, has_cni), reporter, running).await;
         remind(services, &cluster).await;
     }
     if let Err(failure) = &outcome
@@ -211,13 +200,11 @@ async fn switch(
 pub(super) async fn await_ready(
     services: &Services,
     cluster: &Found,
-    nodes: &[FoundNode],
+    (nodes, has_cni): (&[FoundNode], bool),
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
     let identity = &cluster.identity;
-    let labels = cluster.networks.first().map(|network| network.labels.clone()).unwrap_or_default();
-    let has_cni = Recorded::of_labels(&labels)?.cni != Cni::None;
     let ready = nodes.iter().map(async |node| {
         let name = &node.container.name;
         let step = reporter.step(&identity.name, name, "ready", "kubernetes WATCH nodes");
@@ -227,28 +214,53 @@ pub(super) async fn await_ready(
         };
         let waited = services.live.node_ready(identity.id, (name, has_cni), READY_LIMIT, ended);
         let outcome = running.token().run_until_cancelled(waited).await.unwrap_or_else(|| Err(Failure::cancelled()));
-        if let Ok(true) = outcome {
-            step.progress(LACKS_NETWORK);
-        }
-        step.conclude(outcome.map(drop)).map_err(|failure| match failure.code {
+        let lacks = step.conclude(outcome).map_err(|failure| match failure.code {
             Code::TIMEOUT => Failure { cure: format!("look at: docker exec {name} journalctl -u kubelet"), ..failure },
             _ => failure,
-        })
+        })?;
+        if lacks {
+            reporter.line(lacks_network(name));
+        }
+        Ok(())
     });
     join_all(ready).await.into_iter().collect()
 }
 
+/// Refuses to start nodes that cannot become Ready; tells whether nobody expects them to, of a cluster that failed while it was made and is
+/// kept for looking. Any may be stopped.
+async fn is_startable(
+    services: &Services,
+    cluster: &Found,
+    nodes: &[FoundNode],
+    power: Power,
+) -> Result<bool, Failure> {
+    if power == Power::Off {
+        return Ok(false);
+    }
+    if cluster_mark(&*services.engine, cluster).await? == Some(Mark::Retained) {
+        return Ok(true);
+    }
+    services.refuse_incomplete(cluster).await?;
+    refuse_without_majority(services, cluster, nodes).await?;
+    Ok(false)
+}
+
 /// No node becomes Ready without an API server, and none of those answers without more than half of etcd's members.
-fn refuse_without_majority(target: &Target) -> Result<(), Failure> {
-    let will_run = |node: &&FoundNode| {
-        node.container.running || target.nodes.iter().any(|other| other.container.id == node.container.id)
-    };
-    let count = target.cluster.control_planes().count();
-    let running = target.cluster.control_planes().filter(will_run).count();
-    if 2 * running > count {
+async fn refuse_without_majority(services: &Services, cluster: &Found, nodes: &[FoundNode]) -> Result<(), Failure> {
+    let mut members = Vec::new();
+    for node in cluster.control_planes() {
+        let mark = Mark::read(&*services.engine, &node.container.id).await?;
+        // Neither is one that is leaving, nor one whose command was interrupted before it had a vote.
+        if mark != Some(Mark::Leaving) && (mark.is_some() || !node.is_joined()) {
+            members.push(node);
+        }
+    }
+    let is_started = |node: &&FoundNode| nodes.iter().any(|other| other.container.id == node.container.id);
+    let running = members.iter().filter(|node| node.container.running || is_started(node)).count();
+    if 2 * running > members.len() {
         return Ok(());
     }
-    let name = &target.cluster.identity.name;
+    let (name, count) = (&cluster.identity.name, members.len());
     let problem = match running {
         0 => format!("the control plane of cluster '{name}' is stopped, so that none of its nodes can become Ready"),
         _ => format!(

@@ -2,8 +2,8 @@
 
 use qbo_api::command::{Nodes, Selection};
 
-use super::Services;
 use super::power::{Power, Target, turn};
+use super::{Services, able};
 use crate::error::Failure;
 use crate::operations::Running;
 use crate::report::Reporter;
@@ -15,9 +15,10 @@ pub(super) async fn run(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let mut targets = Vec::new();
+    let (mut targets, all) = (Vec::new(), stop.selection == Selection::All);
     for (cluster, nodes) in services.select_nodes(user, &stop.selection).await? {
-        targets.push(Target::some(services, cluster, nodes, Power::Off, reporter).await?);
+        let target = Target::some(services, cluster, nodes, Power::Off, reporter).await;
+        targets.extend(able(target, all, reporter)?);
     }
-    turn(services, targets, stop.selection == Selection::All, Power::Off, reporter, running).await
+    turn(services, targets, Power::Off, reporter, running).await
 }

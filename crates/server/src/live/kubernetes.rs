@@ -38,11 +38,16 @@ impl Live {
             let follow = async {
                 let (mut pause, mut since) = (BACKOFF.0, None);
                 while let Some(live) = live.upgrade() {
-                    if once(&live, &identity, &*api_server, runs.clone()).await {
-                        (pause, since) = (BACKOFF.0, None);
+                    let began = Instant::now();
+                    let has_listed = once(&live, &identity, &*api_server, runs.clone()).await;
+                    if has_listed {
+                        since = None;
+                    }
+                    if has_listed && began.elapsed() > GRACE {
+                        pause = BACKOFF.0;
                         continue;
                     }
-                    if since.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                    if !has_listed && since.get_or_insert_with(Instant::now).elapsed() > GRACE {
                         live.change(&identity, "kubernetes GET", super::LiveCluster::lost);
                     }
                     drop(live);

@@ -16,6 +16,9 @@ const MEETING_LIMIT: Duration = Duration::from_secs(3);
 /// How long the engine may be away until it is not waited for: one that is only busy is back sooner, with all as it was.
 const ABSENCE_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a node must lack a network alone until it is not waited for: one that was brought before it stopped is soon back.
+const NETWORK_LIMIT: Duration = Duration::from_secs(10);
+
 /// How long an API server may be away until it is not waited for.
 const RESTART_LIMIT: Duration = Duration::from_secs(20);
 
@@ -63,7 +66,7 @@ impl Live {
     }
 
     /// Waits this long for a node of a cluster to be Ready, unless that is in vain: `ended` makes a failure of its end. Where the
-    /// cluster's user is to bring the CNI it may lack a network; returns whether it does.
+    /// cluster's user is to bring the CNI, and has not so that any node is Ready, it may lack a network; returns whether it does.
     pub(crate) async fn node_ready(
         &self,
         cluster: Uuid,
@@ -71,17 +74,17 @@ impl Live {
         limit: Duration,
         ended: impl FnOnce(&str) -> Failure + Send,
     ) -> Result<bool, Failure> {
-        let is_ready = || {
-            let lacks_network =
-                || self.lock().clusters.get(&cluster).is_some_and(|cluster| cluster.lacks_network(node));
-            match self.node_state(cluster, node) {
-                Some(State::Ready) => Some(false),
-                _ => (!has_cni && lacks_network()).then_some(true),
-            }
+        let is_ready = || (self.node_state(cluster, node) == Some(State::Ready)).then_some(false);
+        let lacks_network = || {
+            let inner = self.lock();
+            let cluster = inner.clusters.get(&cluster)?;
+            let is_first = cluster.nodes().all(|node| node.state != State::Ready);
+            (is_first && cluster.lacks_network(node)).then_some(true)
         };
         let what = format!("node '{node}' to be Ready");
         tokio::select! {
             waited = self.wait(&what, limit, is_ready) => waited,
+            lacks = self.stays(NETWORK_LIMIT, lacks_network), if !has_cni => Ok(lacks),
             failure = self.in_vain(cluster, |name| name == node, ended) => Err(failure),
         }
     }
@@ -103,7 +106,7 @@ impl Live {
 
     /// Waits until the engine has been away for longer than a moment.
     async fn engine_gone(&self) -> Failure {
-        self.stays_away(ABSENCE_LIMIT, || self.engine_absence()).await
+        self.stays(ABSENCE_LIMIT, || self.engine_absence()).await
     }
 
     /// Waits until the API server of a cluster has been away for longer than one takes to start anew.
@@ -113,15 +116,16 @@ impl Live {
             let cure = format!("see how it is: qbo get nodes {}", identity.name);
             self.api_server(identity.id).is_none().then(|| Failure::new(Code::UNAVAILABLE, problem, cure))
         };
-        self.stays_away(RESTART_LIMIT, absence).await
+        self.stays(RESTART_LIMIT, absence).await
     }
 
-    async fn stays_away(&self, limit: Duration, absence: impl Fn() -> Option<Failure> + Send + Sync) -> Failure {
+    /// Waits until something is so, and stays so for this long.
+    async fn stays<T>(&self, limit: Duration, look: impl Fn() -> Option<T> + Send + Sync) -> T {
         loop {
-            let failure = self.until(&absence).await;
-            let back = self.until(|| absence().is_none().then_some(()));
-            if tokio::time::timeout(limit, back).await.is_err() {
-                return failure;
+            let found = self.until(&look).await;
+            let other = self.until(|| look().is_none().then_some(()));
+            if tokio::time::timeout(limit, other).await.is_err() {
+                return found;
             }
         }
     }

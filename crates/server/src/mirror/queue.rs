@@ -59,7 +59,7 @@ impl Queue {
     /// Messages that together are one list. However long it is, who kept up until now gets all of it.
     pub(super) fn push_list(&self, texts: &[Utf8Bytes]) {
         let mut state = self.lock();
-        if state.list == 0 {
+        if !state.lagging && state.bytes <= BYTES {
             state.list = texts.iter().map(|text| text.len()).sum();
         }
         for text in texts {
@@ -110,11 +110,13 @@ impl Queue {
     pub(super) fn resume(&self, snapshot: impl DoubleEndedIterator<Item = Utf8Bytes>) {
         let mut state = self.lock();
         state.lagging = false;
+        let mut list = 0;
         for text in snapshot.rev() {
-            state.list += text.len();
+            list += text.len();
             state.messages.push_front((text, Kind::Passing));
         }
-        state.bytes += state.list;
+        state.bytes += list;
+        state.list = list;
         drop(state);
         self.wakes.notify_one();
     }

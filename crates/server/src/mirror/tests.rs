@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use qbo_api::command::Command;
 
 use super::*;
@@ -117,13 +119,19 @@ async fn a_list_that_is_longer_than_what_may_wait_comes_whole_and_so_does_a_snap
         queue.push(&change, Kind::Passing);
         assert_eq!(taken(), 3, "as often as it is taken");
     }
+    queue.push_list(std::slice::from_ref(&change));
+    queue.push_list(&list);
+    assert_eq!(taken(), 3, "also behind a short one");
+
     queue.push_list(&list);
     queue.push_list(&list);
     assert_eq!(queue.next().await, Err(Lagged), "but only one waits");
+    queue.push_list(&list);
     queue.resume(list.clone().into_iter());
     queue.push(&change, Kind::Passing);
     assert_eq!(queue.next().await, Ok(list[0].clone()));
     assert_eq!(taken(), 2);
+    tokio::time::timeout(Duration::from_secs(10), queue.taken()).await.expect("nothing is left to be taken");
 }
 
 #[test]

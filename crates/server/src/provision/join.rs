@@ -24,9 +24,6 @@ use crate::report::Reporter;
 /// How long a new node may take to become Ready.
 const READY_LIMIT: Duration = Duration::from_mins(5);
 
-/// What is told of a node that is up in a cluster whose user has not brought a CNI yet.
-pub const LACKS_NETWORK: &str = "it lacks a network alone, as the cluster was made without a CNI";
-
 /// How long the API server may take to learn of a new node.
 const OBJECTS_LIMIT: Duration = Duration::from_secs(30);
 
@@ -96,10 +93,15 @@ pub(super) async fn await_ready(context: &Join<'_>, node: &NodePlan) -> Result<(
     let has_cni = context.plan.options.cni != Cni::None;
     let ready = context.live.node_ready(context.identity.id, (&node.name, has_cni), READY_LIMIT, ended);
     let waited = context.token.run_until_cancelled(ready).await.unwrap_or_else(|| Err(Failure::cancelled()));
-    if let Ok(true) = waited {
-        step.progress(LACKS_NETWORK);
+    if step.conclude(waited)? {
+        context.reporter.line(lacks_network(&node.name));
     }
-    step.conclude(waited.map(drop))
+    Ok(())
+}
+
+/// What is told of a node that is up in a cluster whose user has not brought a CNI yet.
+pub fn lacks_network(node: &str) -> String {
+    format!("'{node}' is Ready as soon as it has a network: the cluster was made without a CNI")
 }
 
 /// Waits until it is in vain to wait for a node that joins.

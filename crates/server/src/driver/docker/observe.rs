@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::{EventMessage, EventMessageTypeEnum};
 use bollard::query_parameters::{EventsOptionsBuilder, ListNetworksOptionsBuilder};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::{DockerEngine, failed};
+use super::{DockerEngine, TIMEOUT, failed};
 use crate::cluster::LABEL_SERVER;
 use crate::driver::engine::{Container, Engine, EngineError, EngineEvent, LocalImage, Network, Observe};
 
@@ -26,11 +27,13 @@ const EVENTS_OVERLAP: i64 = 2;
 #[async_trait]
 impl Observe for DockerEngine {
     fn events(&self) -> BoxStream<'static, Result<EngineEvent, EngineError>> {
-        let connection = self.connection.clone();
+        let host = self.host.clone();
         let since = jiff::Timestamp::now().as_second().saturating_sub(EVENTS_OVERLAP);
         let failed = |error| failed("docker GET /events", "", error);
+        // A connection of its own, whose version is agreed upon anew: the engine may be another by now.
         let subscribe = async move {
-            let docker = connection.renew().await?;
+            let connect = async { Docker::connect_with_host(&host)?.with_timeout(TIMEOUT).negotiate_version().await };
+            let docker = connect.await.map_err(failed)?;
             let filters = HashMap::from([("type", vec!["container", "network", "image"]), ("event", EVENTS.to_vec())]);
             let options = EventsOptionsBuilder::new().since(&since.to_string()).filters(&filters).build();
             Ok(docker.events(Some(options)).map_err(failed))

@@ -110,7 +110,7 @@ impl TerminalEngine for DockerEngine {
 impl DockerEngine {
     /// Starts an execution, and returns its raw stream, or what Docker says instead.
     async fn start(&self, execution: &str) -> io::Result<Result<UnixStream, EngineFault>> {
-        let path = self.connection.host.strip_prefix("unix://").unwrap_or(&self.connection.host);
+        let path = self.host.strip_prefix("unix://").unwrap_or(&self.host);
         let mut stream = UnixStream::connect(path).await?;
         let body = r#"{"Detach":false,"Tty":true}"#;
         let request = format!(

@@ -25,6 +25,8 @@ pub(crate) enum Stage {
     Dns,
     /// Holding elections.
     Election,
+    /// Keeping pods away from a node, or letting them come.
+    Cordon,
     /// Having pods leave.
     Drain,
     /// Removing a Node.
@@ -57,6 +59,8 @@ struct Shared {
     /// Nodes by name, with whether they are Ready.
     nodes: Mutex<HashMap<String, bool>>,
     pods: Mutex<Vec<PodStatus>>,
+    /// Nodes that pods are kept away from.
+    cordoned: Mutex<BTreeSet<String>>,
     /// How often something was asked for.
     asked: AtomicUsize,
     hung: Notify,
@@ -70,6 +74,7 @@ impl Default for Shared {
             applied: Mutex::default(),
             nodes: Mutex::default(),
             pods: Mutex::default(),
+            cordoned: Mutex::default(),
             asked: AtomicUsize::default(),
             hung: Notify::new(),
             observations: broadcast::Sender::new(1024),
@@ -118,6 +123,16 @@ impl FakeKubernetes {
     /// Waits until a stage hangs.
     pub(crate) async fn hung(&self) {
         self.shared.hung.notified().await;
+    }
+
+    /// Keeps pods away from a node, as `kubectl cordon` does.
+    pub(crate) fn cordon(&self, node: &str) {
+        self.shared.cordoned.lock().unwrap().insert(node.into());
+    }
+
+    /// The nodes that pods are kept away from.
+    pub(crate) fn cordoned(&self) -> BTreeSet<String> {
+        self.shared.cordoned.lock().unwrap().clone()
     }
 
     /// Objects applied so far, as `kind name`.
@@ -222,8 +237,19 @@ impl ApiServer for FakeApiServer {
         self.shared.wait(Stage::Election).await;
     }
 
-    async fn cordon(&self, _node: &str, _away: bool) -> Result<bool, KubernetesError> {
-        self.shared.pass(Stage::Drain).await.map(|()| true)
+    async fn is_schedulable(&self, node: &str) -> Result<bool, KubernetesError> {
+        Ok(!self.shared.cordoned.lock().unwrap().contains(node))
+    }
+
+    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError> {
+        self.shared.pass(Stage::Cordon).await?;
+        let mut cordoned = self.shared.cordoned.lock().unwrap();
+        if away {
+            cordoned.insert(node.into())
+        } else {
+            cordoned.remove(node)
+        };
+        Ok(())
     }
 
     async fn drain(&self, _node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError> {

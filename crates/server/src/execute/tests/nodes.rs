@@ -244,8 +244,7 @@ async fn nodes_without_a_cni_are_not_waited_for_until_they_have_one() {
     cloud.becomes("alex", State::NotReady).await;
     cloud.succeed("stop cluster alex").await;
     let started = cloud.succeed("start cluster alex").await;
-    let details: Vec<&str> = started.steps(StepState::Progress).iter().map(|step| step.detail.as_str()).collect();
-    assert!(details.iter().any(|detail| detail.contains("without a CNI")), "{details:?}");
+    assert!(matches!(started.lines()[..], [line] if line.contains("without a CNI")), "{:?}", started.lines());
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,13 +257,49 @@ async fn a_node_whose_pods_do_not_leave_stays() {
     assert!(failure.problem.contains("after 1m30s"), "{}", failure.problem);
     assert!(failure.cure.contains("kubectl get pdb") && failure.cure.contains("--force"), "{}", failure.cure);
     assert_eq!(cloud.everything(), before);
+    assert!(cloud.kubernetes.cordoned().is_empty());
+    // What somebody has cordoned stays so.
+    let node = format!("{}.localhost", names[1]);
+    cloud.kubernetes.cordon(&node);
+    cloud.fail(&format!("delete node {} --timeout 90s", names[1])).await;
+    assert!(cloud.kubernetes.cordoned().contains(&node));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_is_cancelled_until_the_node_goes() {
+    let (cloud, names) = with_cluster(2).await;
+    let before = cloud.everything();
+    let line = format!("delete node {}", names[1]);
+    cloud.kubernetes.go(Stage::Drain, Manner::Hangs);
+    let begun = cloud.begin(&line);
+    let cancel = format!("cancel command {}", begun.id());
+    let (ended, _) = tokio::join!(begun.run(), async {
+        cloud.kubernetes.hung().await;
+        cloud.succeed(&cancel).await
+    });
+    assert_eq!(ended.outcome.unwrap_err().code, Code::CANCELLED);
+    assert_eq!(cloud.everything(), before);
+    assert!(cloud.kubernetes.cordoned().is_empty());
+
+    cloud.kubernetes.recover(Stage::Drain);
+    cloud.engine.trouble_with("stop_container", Trouble::Hangs(Moment::Never));
+    let begun = cloud.begin(&line);
+    let cancel = format!("cancel command {}", begun.id());
+    tokio::select! {
+        ended = begun.run() => panic!("{ended:?}"),
+        () = async {
+            cloud.engine.hung().await;
+            let failure = cloud.fail(&cancel).await;
+            assert!(failure.code == Code::CONFLICT && failure.problem.contains("too late"), "{failure}");
+        } => {}
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_hangs_is_not_taken_for_pods_that_stay() {
     let (cloud, names) = with_cluster(2).await;
     let before = cloud.everything();
-    let hangs = [Stage::Drain, Stage::Watch];
+    let hangs = [Stage::Cordon, Stage::Drain, Stage::Watch];
     for stage in hangs {
         cloud.kubernetes.go(stage, Manner::Hangs);
     }
@@ -341,9 +376,14 @@ async fn all_that_can_be_stopped_and_started_is() {
     cloud.kubernetes.recover(Stage::Apply);
     assert_eq!(cloud.succeed("stop cluster -A").await.clusters().len(), 2, "what is kept can be stopped");
     let started = cloud.succeed("start cluster -A").await;
-    assert_eq!(started.clusters(), [("alex", State::Ready)]);
-    assert!(started.lines().iter().any(|line| line.starts_with("left alone: cluster 'bad' is not complete")));
+    assert_eq!(started.clusters(), [("alex", State::Ready), ("bad", State::Error)], "and started, for looking");
+    let claim = cloud.services.operations.claim((USER, "bad"), Business::default(), "qbo delete node").unwrap();
+    let stopped = cloud.succeed("stop cluster -A").await;
+    assert_eq!(stopped.clusters(), [("alex", State::Stopped)]);
+    assert!(stopped.lines()[0].starts_with("left alone: cluster 'bad' is being changed"), "{:?}", stopped.lines());
     assert_eq!(cloud.fail("start cluster alex bad").await.code, Code::CONFLICT);
+    assert_eq!(cloud.succeed("get cluster alex").await.clusters(), [("alex", State::Stopped)]);
+    drop(claim);
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,7 +403,8 @@ async fn of_two_who_change_a_cluster_at_once_one_wins_and_the_other_is_told() {
     let line = format!("delete node {}", names[1]);
     let losing = async {
         cloud.kubernetes.hung().await;
-        for line in ["stop cluster alex", "delete cluster alex", "add node alex", "start node -A"] {
+        let start = format!("start node {}", names[1]);
+        for line in ["stop cluster alex", "delete cluster -A", "add node alex", &start] {
             let failure = cloud.fail(line).await;
             assert_eq!(failure.code, Code::CONFLICT, "{line}");
             let problem = format!("{}.localhost is deleting) by 'qbo delete node {}'", names[1], names[1]);
