@@ -1,5 +1,6 @@
 //! For people: tables of objects, long work as it goes, findings with their cures, and what to do next.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::time::Instant;
 
 use qbo_api::command::{AddCluster, Command, Selection};
 use qbo_api::message::{Change, Output, Payload, Verb};
-use qbo_api::model::Version;
+use qbo_api::model::{State, Version};
 
 use super::screen::{self, Screen};
 use super::steps::{Steps, seconds};
@@ -28,6 +29,8 @@ pub(crate) struct People<W> {
     started: Instant,
     /// Whether the table is out, and what changes is told.
     following: bool,
+    /// Nodes that a command which changes something told of last as not Ready.
+    unready: BTreeSet<String>,
 }
 
 impl<W: Write> People<W> {
@@ -56,6 +59,7 @@ impl<W: Write> People<W> {
             steps: Steps::new(several, paint),
             started: Instant::now(),
             following: false,
+            unready: BTreeSet::new(),
         }
     }
 
@@ -89,10 +93,12 @@ impl<W: Write> People<W> {
     fn summary(&self, home: Option<&Path>) -> Vec<String> {
         let time = self.paint.paint(Colour::Dim, &format!("({})", seconds(self.started.elapsed().as_secs_f64())));
         let list = |names: Vec<String>| names.join(", ");
+        // Not all is waited for where that was not wished, or nobody has brought a CNI.
+        let ready = if self.unready.is_empty() { "Ready" } else { "Running" };
         match &self.command {
             Command::AddCluster(add) => {
                 let names = add.names.iter().map(|name| self.paint.paint(Colour::Bold, name.as_str())).collect();
-                let mut lines = vec![format!("Ready: {} {time}", list(names)), String::new()];
+                let mut lines = vec![format!("{ready}: {} {time}", list(names)), String::new()];
                 lines.extend(next_steps(add, home));
                 lines
             }
@@ -112,19 +118,19 @@ impl<W: Write> People<W> {
                 vec![format!("Deleted: {} {time}", chosen(&clusters.selection, "clusters"))]
             }
             Command::StartCluster(clusters) => {
-                vec![format!("Ready: {} {time}", chosen(&clusters.selection, "clusters"))]
+                vec![format!("{ready}: {} {time}", chosen(&clusters.selection, "clusters"))]
             }
             Command::StopCluster(clusters) => {
                 vec![format!("Stopped: {} {time}", chosen(&clusters.selection, "clusters"))]
             }
             Command::AddNode(add) => {
                 let clusters = list(add.clusters.iter().map(ToString::to_string).collect());
-                vec![format!("Ready: {} more in {clusters} {time}", add.nodes.get())]
+                vec![format!("{ready}: {} more in {clusters} {time}", add.nodes.get())]
             }
             Command::DeleteNode(delete) => {
                 vec![format!("Deleted: {} {time}", list(delete.nodes.iter().map(ToString::to_string).collect()))]
             }
-            Command::StartNode(nodes) => vec![format!("Ready: {} {time}", chosen(&nodes.selection, "nodes"))],
+            Command::StartNode(nodes) => vec![format!("{ready}: {} {time}", chosen(&nodes.selection, "nodes"))],
             Command::StopNode(nodes) => vec![format!("Stopped: {} {time}", chosen(&nodes.selection, "nodes"))],
             // With the command its connection ends, and with that its being in mirrors.
             Command::JoinMirror(join) => {
@@ -149,6 +155,14 @@ impl<W: Write> Printer for People<W> {
             // Beside an `add` or a `delete` these are changes of state, which the steps tell already.
             Payload::Output(rows) => rows.iter().try_for_each(|row| self.output(row))?,
             rows if listing => self.table.list(rows),
+            Payload::Nodes(rows) => {
+                for row in rows {
+                    match row.state {
+                        State::Ready => self.unready.remove(&row.name),
+                        _ => self.unready.insert(row.name.clone()),
+                    };
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -354,6 +368,21 @@ mod tests {
         assert_eq!(lines[0], "   0.1s ✓ alex              network                                     0.1s");
         assert_eq!(lines[1], "Ready: alex (0.0s)");
         assert_eq!(lines.last(), Some(&"  qbo get nodes alex"));
+    }
+
+    #[test]
+    fn what_is_not_ready_is_not_said_to_be() {
+        for (nodes, word) in [(&samples::nodes()[..1], "Ready"), (&samples::nodes()[..], "Running")] {
+            let mut people = people("start cluster alex");
+            let mut before = nodes.to_vec();
+            for node in &mut before {
+                node.state = State::Starting;
+            }
+            people.payload(&Payload::Nodes(before)).unwrap();
+            people.payload(&Payload::Nodes(nodes.to_vec())).unwrap();
+            people.end(true).unwrap();
+            assert_eq!(people.screen.text(), format!("{word}: alex (0.0s)\n"));
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! `add cluster`: all that can be refused is refused before anything is made, then every cluster is made at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use qbo_api::command::AddCluster;
-use qbo_api::message::{Code, Payload};
+use qbo_api::message::Code;
 use qbo_api::model::State;
 use qbo_api::name::ClusterName;
-use qbo_api::settings::IpFamily;
+use qbo_api::settings::{IpFamily, Wait};
 use qbo_api::wanted::Wanted;
 use qbo_bootstrap::Blueprint;
 use uuid::Uuid;
@@ -24,6 +25,9 @@ use crate::report::Reporter;
 
 /// Networks that every Docker has.
 const DOCKER_NETWORKS: [&str; 4] = ["bridge", "default", "host", "none"];
+
+/// How long who follows a new cluster may take to see what its command has seen.
+const SEEN_LIMIT: Duration = Duration::from_secs(3);
 
 /// Free space under Docker's root directory without which no cluster is begun.
 const FREE_SPACE: u64 = 1 << 30;
@@ -112,7 +116,7 @@ async fn make(
     running: &Running,
     claim: Claim,
 ) -> (String, Result<(), Failure>) {
-    let name = identity.name.clone();
+    let (name, wait) = (identity.name.clone(), wishes.wait);
     let context = Context {
         identity: identity.clone(),
         wishes,
@@ -133,8 +137,9 @@ async fn make(
     let outcome = create(&context).await;
     settle(services).await;
     if outcome.is_ok() {
-        tell(services, &identity, reporter).await;
         catch_up(services, &identity, revision).await;
+        drop(claim);
+        tell(services, &identity, wait, reporter).await;
     } else {
         drop(claim);
         services.left_overs.ring();
@@ -157,19 +162,20 @@ pub(super) async fn catch_up(services: &Services, identity: &Identity, revision:
     }
 }
 
-/// Tells of a cluster that is complete. Where Docker cannot list it just now it is complete all the same.
-async fn tell(services: &Services, identity: &Identity, reporter: &Reporter) {
-    match find(&*services.engine, identity).await {
-        Ok(Some(cluster)) => {
-            reporter.rows(Payload::Clusters(vec![cluster.row(State::Ready)]));
-            let ready = cluster.nodes.iter().map(|node| cluster.node_row(node, State::Ready));
-            reporter.rows(Payload::Nodes(ready.collect()));
-        }
-        Ok(None) => {}
-        Err(error) => {
-            reporter.line(format!("cluster '{}' is complete; its nodes cannot be listed: {error}", identity.name));
-        }
+/// Tells of a cluster that is complete, as it is. What its command has waited for may be seen a moment later by who follows the cluster.
+async fn tell(services: &Services, identity: &Identity, wait: Wait, reporter: &Reporter) {
+    let is_seen = || {
+        let nodes = services.live.glance(&identity.user).nodes();
+        let mut own = nodes.iter().filter(|node| node.cluster_id == identity.id.to_string());
+        own.all(|node| node.state == State::Ready).then_some(())
+    };
+    if wait != Wait::None
+        && let Err(failure) = services.live.wait("nodes to be seen Ready", SEEN_LIMIT, is_seen).await
+    {
+        tracing::debug!(%failure, cluster = identity.name, "it is told as it seems");
     }
+    services.tell_cluster(identity, reporter);
+    services.tell_nodes(identity, reporter, |_| true);
     reporter.line(format!("kubeconfig: {}", services.kubeconfigs.path(&identity.name).display()));
 }
 

@@ -238,7 +238,8 @@ async fn pods_of_a_node_that_does_not_run_are_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn nodes_without_a_cni_are_not_waited_for_until_they_have_one() {
     let cloud = Cloud::new();
-    cloud.succeed("add cluster alex -n 1 --cni none -d without-network").await;
+    let added = cloud.succeed("add cluster alex -n 1 --cni none -d without-network").await;
+    assert_ne!(added.nodes().last().unwrap().state, State::Ready, "it is told as it is");
     let node = cloud.services.live.glance(USER).nodes()[0].name.clone();
     cloud.kubernetes.unready(&node);
     cloud.becomes("alex", State::NotReady).await;
