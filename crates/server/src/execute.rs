@@ -295,7 +295,7 @@ impl Services {
         })
     }
 
-    /// What never was complete can only be deleted.
+    /// What never was complete can only be deleted, but for being looked at.
     async fn refuse_incomplete(&self, cluster: &Found) -> Result<(), Failure> {
         let name = &cluster.identity.name;
         if cluster_mark(&*self.engine, cluster).await? == Some(Mark::Ready) {

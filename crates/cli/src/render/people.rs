@@ -1,6 +1,6 @@
 //! For people: tables of objects, long work as it goes, findings with their cures, and what to do next.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
@@ -29,8 +29,9 @@ pub(crate) struct People<W> {
     started: Instant,
     /// Whether the table is out, and what changes is told.
     following: bool,
-    /// Nodes that a command which changes something told of last as not Ready.
-    unready: BTreeSet<String>,
+    /// The clusters and the nodes that a command which changes something has told of, as it did last.
+    clusters: BTreeMap<String, State>,
+    nodes: BTreeMap<String, State>,
 }
 
 impl<W: Write> People<W> {
@@ -59,7 +60,8 @@ impl<W: Write> People<W> {
             steps: Steps::new(several, paint),
             started: Instant::now(),
             following: false,
-            unready: BTreeSet::new(),
+            clusters: BTreeMap::new(),
+            nodes: BTreeMap::new(),
         }
     }
 
@@ -94,7 +96,8 @@ impl<W: Write> People<W> {
         let time = self.paint.paint(Colour::Dim, &format!("({})", seconds(self.started.elapsed().as_secs_f64())));
         let list = |names: Vec<String>| names.join(", ");
         // Not all is waited for where that was not wished, or nobody has brought a CNI.
-        let ready = if self.unready.is_empty() { "Ready" } else { "Running" };
+        let mut told = self.clusters.values().chain(self.nodes.values());
+        let ready = if told.all(|state| *state == State::Ready) { "Ready" } else { "Running" };
         match &self.command {
             Command::AddCluster(add) => {
                 let names = add.names.iter().map(|name| self.paint.paint(Colour::Bold, name.as_str())).collect();
@@ -115,13 +118,13 @@ impl<W: Write> People<W> {
                 vec![format!("Loaded: {} {time}", list(load.images.iter().map(ToString::to_string).collect()))]
             }
             Command::DeleteCluster(clusters) => {
-                vec![format!("Deleted: {} {time}", chosen(&clusters.selection, "clusters"))]
+                vec![format!("Deleted: {} {time}", chosen(&clusters.selection, &self.clusters))]
             }
             Command::StartCluster(clusters) => {
-                vec![format!("{ready}: {} {time}", chosen(&clusters.selection, "clusters"))]
+                vec![format!("{ready}: {} {time}", chosen(&clusters.selection, &self.clusters))]
             }
             Command::StopCluster(clusters) => {
-                vec![format!("Stopped: {} {time}", chosen(&clusters.selection, "clusters"))]
+                vec![format!("Stopped: {} {time}", chosen(&clusters.selection, &self.clusters))]
             }
             Command::AddNode(add) => {
                 let clusters = list(add.clusters.iter().map(ToString::to_string).collect());
@@ -130,8 +133,8 @@ impl<W: Write> People<W> {
             Command::DeleteNode(delete) => {
                 vec![format!("Deleted: {} {time}", list(delete.nodes.iter().map(ToString::to_string).collect()))]
             }
-            Command::StartNode(nodes) => vec![format!("{ready}: {} {time}", chosen(&nodes.selection, "nodes"))],
-            Command::StopNode(nodes) => vec![format!("Stopped: {} {time}", chosen(&nodes.selection, "nodes"))],
+            Command::StartNode(nodes) => vec![format!("{ready}: {} {time}", chosen(&nodes.selection, &self.nodes))],
+            Command::StopNode(nodes) => vec![format!("Stopped: {} {time}", chosen(&nodes.selection, &self.nodes))],
             // With the command its connection ends, and with that its being in mirrors.
             Command::JoinMirror(join) => {
                 let mirror = join.mirrors.first().map(ToString::to_string).unwrap_or_default();
@@ -155,14 +158,8 @@ impl<W: Write> Printer for People<W> {
             // Beside an `add` or a `delete` these are changes of state, which the steps tell already.
             Payload::Output(rows) => rows.iter().try_for_each(|row| self.output(row))?,
             rows if listing => self.table.list(rows),
-            Payload::Nodes(rows) => {
-                for row in rows {
-                    match row.state {
-                        State::Ready => self.unready.remove(&row.name),
-                        _ => self.unready.insert(row.name.clone()),
-                    };
-                }
-            }
+            Payload::Clusters(rows) => self.clusters.extend(rows.iter().map(|row| (row.name.clone(), row.state))),
+            Payload::Nodes(rows) => self.nodes.extend(rows.iter().map(|row| (row.name.clone(), row.state))),
             _ => {}
         }
         Ok(())
@@ -235,9 +232,11 @@ fn fitting(mut lines: Vec<String>, rows: usize) -> Vec<String> {
     lines
 }
 
-fn chosen<T: ToString>(selection: &Selection<T>, kind: &str) -> String {
+/// What was named; of all, those that were told of.
+fn chosen<T: ToString>(selection: &Selection<T>, told: &BTreeMap<String, State>) -> String {
     match selection {
-        Selection::All => format!("all {kind}"),
+        Selection::All if told.is_empty() => "nothing".into(),
+        Selection::All => told.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
         Selection::Named(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
 }
@@ -361,7 +360,7 @@ mod tests {
             })
         };
         people.payload(&Payload::Output(vec![step(StepState::Started), step(StepState::Done)])).unwrap();
-        people.payload(&Payload::Clusters(samples::clusters())).unwrap();
+        people.payload(&Payload::Clusters(samples::clusters()[..1].to_vec())).unwrap();
         people.end(true).unwrap();
         let text = people.screen.text();
         let lines: Vec<_> = text.lines().collect();
@@ -382,6 +381,16 @@ mod tests {
             people.payload(&Payload::Nodes(nodes.to_vec())).unwrap();
             people.end(true).unwrap();
             assert_eq!(people.screen.text(), format!("{word}: alex (0.0s)\n"));
+        }
+    }
+
+    #[test]
+    fn of_all_those_are_named_that_were_told_of() {
+        for (rows, said) in [(1, "Ready: alex"), (0, "Ready: nothing")] {
+            let mut people = people("start cluster -A");
+            people.payload(&Payload::Clusters(samples::clusters()[..rows].to_vec())).unwrap();
+            people.end(true).unwrap();
+            assert_eq!(people.screen.text(), format!("{said} (0.0s)\n"));
         }
     }
 

@@ -101,13 +101,14 @@ impl Leave<'_> {
     }
 
     async fn node(&self, node: &FoundNode) -> Result<(), Failure> {
+        let stay = Stay { kept: self.kept, running: self.running };
         // One that does not run ends no pod any more, and has none that a budget could keep: they go with its Node.
         if let Drain::Within(time) = self.drain
             && node.container.running
         {
-            self.drain(node, time).await?;
+            self.drain(node, time, stay).await?;
         } else {
-            self.goes()?;
+            stay.ends()?;
         }
         let (engine, container) = (&*self.services.engine, &node.container);
         self.reporter.rows(Payload::Nodes(vec![self.cluster.node_row(node, State::Deleting)]));
@@ -126,14 +127,6 @@ impl Leave<'_> {
         step.conclude(removed.await)
     }
 
-    /// From here on a node goes. Where it is the last that could have stayed, a cancel of the command comes too late.
-    fn goes(&self) -> Result<(), Failure> {
-        if self.kept.fetch_sub(1, Ordering::Relaxed) == 1 {
-            return self.running.pass_return();
-        }
-        if self.running.token().is_cancelled() { Err(Failure::cancelled()) } else { Ok(()) }
-    }
-
     /// kubeadm, for whoever uses it, is to know the control planes that are left.
     async fn tell_kubeadm(&self) -> Result<(), Failure> {
         let engine = &*self.services.engine;
@@ -148,7 +141,7 @@ impl Leave<'_> {
     }
 
     /// Has the pods leave; where they do not, or the command is cancelled, the node stays as it was.
-    async fn drain(&self, node: &FoundNode, limit: Timeout) -> Result<(), Failure> {
+    async fn drain(&self, node: &FoundNode, limit: Timeout, stay: Stay<'_>) -> Result<(), Failure> {
         let name = &node.container.name;
         let step = self.reporter.step(&self.cluster.identity.name, name, "drain", "kubernetes POST evictions");
         let waiting = |line: &str| step.progress(line);
@@ -160,7 +153,7 @@ impl Leave<'_> {
                 self.api_server.cordon(name, true).await?;
             }
             self.api_server.drain(name, &waiting).await?;
-            self.goes()
+            stay.ends()
         };
         let late = |_| {
             let problem = format!("after {limit} there are still pods on '{name}'");
@@ -194,6 +187,30 @@ impl Leave<'_> {
         let uncordoned = tokio::time::timeout(UNCORDON_LIMIT, self.api_server.cordon(node, false)).await;
         let late = |_| Failure::new(Code::TIMEOUT, "the API server does not answer", "");
         Ok(uncordoned.map_err(late)??)
+    }
+}
+
+/// That a node could still stay. Once none of a command can any more, a cancel of it comes too late.
+struct Stay<'a> {
+    kept: &'a AtomicUsize,
+    running: &'a Running,
+}
+
+impl Stay<'_> {
+    /// From here on the node goes, unless the command was cancelled before.
+    fn ends(self) -> Result<(), Failure> {
+        let token = self.running.token();
+        drop(self);
+        if token.is_cancelled() { Err(Failure::cancelled()) } else { Ok(()) }
+    }
+}
+
+impl Drop for Stay<'_> {
+    fn drop(&mut self) {
+        if self.kept.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // Refused where the command was cancelled, which then ends it.
+            let _ = self.running.pass_return();
+        }
     }
 }
 

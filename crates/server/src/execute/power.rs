@@ -70,29 +70,29 @@ impl Power {
 }
 
 impl Target {
-    /// All nodes of a cluster.
+    /// All nodes of a cluster; `all` says that it was not named.
     pub(super) async fn whole(
         services: &Services,
         cluster: Found,
-        power: Power,
+        (power, all): (Power, bool),
         reporter: &Reporter,
     ) -> Result<Self, Failure> {
         let identity = &cluster.identity;
         let key = (identity.user.as_str(), identity.name.as_str());
         let claim = services.operations.claim(key, power.state(), reporter.command_line())?;
         let cluster = services.again(&cluster).await?;
-        let retained = is_startable(services, &cluster, &cluster.nodes, power).await?;
+        let retained = is_startable(services, &cluster, &cluster.nodes, (power, all)).await?;
         let ports = cluster.ports.iter().map(|port| &port.container);
         let companions = cluster.balancer.iter().map(|balancer| &balancer.container).chain(ports).cloned().collect();
         Ok(Self { nodes: cluster.nodes.clone(), companions, cluster, claim, whole: true, retained })
     }
 
-    /// Some nodes of a cluster.
+    /// Some nodes of a cluster; `all` says that they were not named.
     pub(super) async fn some(
         services: &Services,
         cluster: Found,
         nodes: Vec<FoundNode>,
-        power: Power,
+        (power, all): (Power, bool),
         reporter: &Reporter,
     ) -> Result<Self, Failure> {
         let identity = &cluster.identity;
@@ -102,7 +102,7 @@ impl Target {
         let business = Business { nodes: names, ..Business::default() };
         let claim = services.operations.claim(key, business, reporter.command_line())?;
         let (cluster, nodes) = services.again_nodes(&cluster, &nodes).await?;
-        let retained = is_startable(services, &cluster, &nodes, power).await?;
+        let retained = is_startable(services, &cluster, &nodes, (power, all)).await?;
         // Nodes are no use without it, but it has others to serve when some of them stop.
         let balancer = cluster.balancer.iter().filter(|_| power == Power::On);
         let companions = balancer.map(|balancer| balancer.container.clone()).collect();
@@ -133,7 +133,8 @@ async fn turn_one(
     running: &Running,
 ) -> Result<(), Failure> {
     let Target { cluster, nodes, companions, claim, whole, retained } = target;
-    let has_cni = power == Power::Off || cluster.recorded()?.cni != Cni::None;
+    // Where nobody knows how it was made it is waited for until it is Ready.
+    let has_cni = cluster.recorded().map_or(true, |recorded| recorded.cni != Cni::None);
     let containers = nodes.iter().map(|node| &node.container).chain(&companions);
     let others: Vec<&Container> = containers.filter(|container| container.running == (power == Power::Off)).collect();
     // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
@@ -226,18 +227,18 @@ pub(super) async fn await_ready(
     join_all(ready).await.into_iter().collect()
 }
 
-/// Refuses to start nodes that cannot become Ready; tells whether nobody expects them to, of a cluster that failed while it was made and is
-/// kept for looking. Any may be stopped.
+/// Refuses to start nodes that cannot become Ready; tells whether nobody expects them to, of a cluster that failed while it was made, is
+/// kept for looking, and was named for that. Any may be stopped.
 async fn is_startable(
     services: &Services,
     cluster: &Found,
     nodes: &[FoundNode],
-    power: Power,
+    (power, all): (Power, bool),
 ) -> Result<bool, Failure> {
     if power == Power::Off {
         return Ok(false);
     }
-    if cluster_mark(&*services.engine, cluster).await? == Some(Mark::Retained) {
+    if !all && cluster_mark(&*services.engine, cluster).await? == Some(Mark::Retained) {
         return Ok(true);
     }
     services.refuse_incomplete(cluster).await?;
@@ -250,7 +251,7 @@ async fn refuse_without_majority(services: &Services, cluster: &Found, nodes: &[
     let mut members = Vec::new();
     for node in cluster.control_planes() {
         let mark = Mark::read(&*services.engine, &node.container.id).await?;
-        // Neither is one that is leaving, nor one whose command was interrupted before it had a vote.
+        // One that is leaving perhaps has no vote any more, and one whose command was interrupted perhaps none yet.
         if mark != Some(Mark::Leaving) && (mark.is_some() || !node.is_joined()) {
             members.push(node);
         }

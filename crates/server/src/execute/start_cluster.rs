@@ -17,7 +17,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let (mut targets, all) = (Vec::new(), start.selection == Selection::All);
     for cluster in services.select(user, &start.selection).await? {
-        let target = Target::whole(services, cluster, Power::On, reporter).await;
+        let target = Target::whole(services, cluster, (Power::On, all), reporter).await;
         targets.extend(able(target, all, reporter)?);
     }
     turn(services, targets, Power::On, reporter, running).await

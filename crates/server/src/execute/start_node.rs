@@ -17,7 +17,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let (mut targets, all) = (Vec::new(), start.selection == Selection::All);
     for (cluster, nodes) in services.select_nodes(user, &start.selection).await? {
-        let target = Target::some(services, cluster, nodes, Power::On, reporter).await;
+        let target = Target::some(services, cluster, nodes, (Power::On, all), reporter).await;
         targets.extend(able(target, all, reporter)?);
     }
     turn(services, targets, Power::On, reporter, running).await

@@ -17,7 +17,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let (mut targets, all) = (Vec::new(), stop.selection == Selection::All);
     for cluster in services.select(user, &stop.selection).await? {
-        let target = Target::whole(services, cluster, Power::Off, reporter).await;
+        let target = Target::whole(services, cluster, (Power::Off, all), reporter).await;
         targets.extend(able(target, all, reporter)?);
     }
     turn(services, targets, Power::Off, reporter, running).await

@@ -17,7 +17,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let (mut targets, all) = (Vec::new(), stop.selection == Selection::All);
     for (cluster, nodes) in services.select_nodes(user, &stop.selection).await? {
-        let target = Target::some(services, cluster, nodes, Power::Off, reporter).await;
+        let target = Target::some(services, cluster, nodes, (Power::Off, all), reporter).await;
         targets.extend(able(target, all, reporter)?);
     }
     turn(services, targets, Power::Off, reporter, running).await

@@ -78,8 +78,8 @@ impl Live {
         let lacks_network = || {
             let inner = self.lock();
             let cluster = inner.clusters.get(&cluster)?;
-            let is_first = cluster.nodes().all(|node| node.state != State::Ready);
-            (is_first && cluster.lacks_network(node)).then_some(true)
+            let none_is_ready = cluster.nodes().all(|node| node.state != State::Ready);
+            (none_is_ready && cluster.lacks_network(node)).then_some(true)
         };
         let what = format!("node '{node}' to be Ready");
         tokio::select! {
