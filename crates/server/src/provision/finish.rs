@@ -143,7 +143,7 @@ pub(super) async fn finish(context: &Context, made: &mut Made) -> Result<(), Fai
 pub async fn complete(engine: &dyn Engine, cluster: &Found) -> Result<(), EngineError> {
     let (marked, unmarked) = by_mark(engine, cluster).await?;
     let Some(first) = marked.first().filter(|_| !unmarked.is_empty()) else { return Ok(()) };
-    let kubeconfig = engine.read_file(first, USER_KUBECONFIG_PATH).await?.unwrap_or_default();
+    let Some(kubeconfig) = engine.read_file(first, USER_KUBECONFIG_PATH).await? else { return Ok(()) };
     let files = complete_files(String::from_utf8_lossy(&kubeconfig).into_owned());
     for container in unmarked {
         engine.put_archive(container, tar(&files)).await?;
