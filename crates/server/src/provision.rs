@@ -24,7 +24,9 @@ use qbo_api::settings::Wait;
 use qbo_bootstrap::Pki;
 
 pub use context::{Context, Member, Wishes};
-pub use finish::{Kubeconfigs, Mark, STATE_PATH, USER_KUBECONFIG_PATH, cluster_mark, complete, is_half_marked};
+pub use finish::{
+    Kubeconfigs, Mark, STATE_PATH, USER_KUBECONFIG_PATH, cluster_mark, complete, is_half_marked, is_left_over, marks,
+};
 
 use crate::error::Failure;
 use context::Made;

@@ -23,7 +23,7 @@ use crate::driver::engine::EngineError;
 use crate::error::Failure;
 use crate::execute::Services;
 use crate::operations::Business;
-use crate::provision::{Mark, cluster_mark, complete, is_half_marked, remove};
+use crate::provision::{self, Mark, cluster_mark, complete, is_half_marked, marks, remove};
 
 /// The shortest and the longest time between two attempts while Docker does not answer.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -252,18 +252,14 @@ async fn left_over_ports(services: &Services, cluster: &Found) -> Result<Vec<Fou
 
 /// Nodes, and after them the balancer.
 async fn left_over_nodes(services: &Services, cluster: &Found) -> Result<Vec<FoundNode>, EngineError> {
-    let mut left_over = Vec::new();
-    for node in cluster.nodes.iter().chain(&cluster.balancer) {
-        // What is there from the beginning has its cluster's mark; the balancer has none then.
-        if node.is_balancer() && !node.is_joined() {
-            continue;
-        }
-        let mark = Mark::read(&*services.engine, &node.container.id).await?;
-        if mark == Some(Mark::Leaving) || (node.is_joined() && mark.is_none()) {
-            left_over.push(node.clone());
-        }
-    }
-    Ok(left_over)
+    // What is there from the beginning has its cluster's mark; the balancer has none then.
+    let nodes = cluster.nodes.iter().chain(&cluster.balancer).filter(|node| !node.is_balancer() || node.is_joined());
+    let marks = marks(&*services.engine, nodes).await?;
+    Ok(marks
+        .into_iter()
+        .filter(|(node, mark)| provision::is_left_over(node, *mark))
+        .map(|(node, _)| node.clone())
+        .collect())
 }
 
 #[cfg(test)]

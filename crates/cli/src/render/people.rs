@@ -155,9 +155,9 @@ impl<W: Write> Printer for People<W> {
             Payload::Version(rows) => {
                 self.screen.draw(&rows.iter().flat_map(versions).collect::<Vec<_>>(), &[])?;
             }
-            // Beside an `add` or a `delete` these are changes of state, which the steps tell already.
             Payload::Output(rows) => rows.iter().try_for_each(|row| self.output(row))?,
             rows if listing => self.table.list(rows),
+            // Beside an `add` or a `delete` these are changes of state, which the steps tell already.
             Payload::Clusters(rows) => self.clusters.extend(rows.iter().map(|row| (row.name.clone(), row.state))),
             Payload::Nodes(rows) => self.nodes.extend(rows.iter().map(|row| (row.name.clone(), row.state))),
             _ => {}

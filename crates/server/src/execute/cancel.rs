@@ -17,16 +17,20 @@ pub(super) fn run(services: &Services, user: &str, cancel: &Cancel, reporter: &R
             Cancelled::TooLate => late.push(command.to_string()),
         }
     }
-    let (is_late, is_missing) = (!late.is_empty(), !missing.is_empty());
-    let late = is_late.then(|| format!("it is too late to cancel {}, which goes to its end", late.join(", ")));
-    let missing = is_missing.then(|| format!("no command {} is running", missing.join(", ")));
-    let problem = late.into_iter().chain(missing).collect::<Vec<_>>().join("; ");
-    if is_late {
-        return Err(Failure::new(Code::CONFLICT, problem, "let it end"));
+    let mut problems = Vec::new();
+    if !late.is_empty() {
+        problems.push(format!("it is too late to cancel {}, which goes to its end", late.join(", ")));
     }
-    if is_missing {
-        return Err(Failure::new(Code::NOT_FOUND, problem, "its id is the command_id of its messages"));
+    if !missing.is_empty() {
+        problems.push(format!("no command {} is running", missing.join(", ")));
     }
-    reporter.line("cancelled; what was made is being undone");
-    Ok(())
+    let (code, cure) = match (late.is_empty(), missing.is_empty()) {
+        (true, true) => {
+            reporter.line("cancelled; what was made is being undone");
+            return Ok(());
+        }
+        (false, _) => (Code::CONFLICT, "let it end"),
+        (true, false) => (Code::NOT_FOUND, "its id is the command_id of its messages"),
+    };
+    Err(Failure::new(code, problems.join("; "), cure))
 }

@@ -152,10 +152,9 @@ fn refuse_stopped(cluster: &Found) -> Result<(), Failure> {
 }
 
 async fn images_of(services: &Services, node: &FoundNode) -> Result<Vec<NodeImage>, Failure> {
-    let listed = execute(services, node, &LIST).await?;
+    let (listed, targets) = tokio::try_join!(execute(services, node, &LIST), execute(services, node, &LIST_TARGETS))?;
     let images: Result<NodeImages, _> = serde_json::from_str(&listed.output);
     let images = images.map_err(|error| trouble(node, &format!("its list of images: {error}")))?;
-    let targets = execute(services, node, &LIST_TARGETS).await?;
     Ok(images.images.into_iter().chain(targets.output.lines().skip(1).filter_map(target)).collect())
 }
 

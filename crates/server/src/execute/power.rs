@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use qbo_api::command::{Clusters, Nodes, Selection};
 use qbo_api::message::Code;
 use qbo_api::model::State;
 use qbo_api::settings::Cni;
 
-use super::{Services, together};
+use super::{Services, able, together};
 use crate::cluster::{Found, FoundNode};
 use crate::driver::engine::Container;
 use crate::error::Failure;
 use crate::live;
 use crate::operations::{Business, Claim, Running};
 use crate::provision::join::lacks_network;
-use crate::provision::{Mark, cluster_mark};
+use crate::provision::{Mark, cluster_mark, is_left_over, marks};
 use crate::registries::remind;
 use crate::report::Reporter;
 
@@ -27,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const READY_LIMIT: Duration = Duration::from_mins(5);
 
 /// Nodes of one cluster, claimed.
-pub(super) struct Target {
+struct Target {
     cluster: Found,
     nodes: Vec<FoundNode>,
     /// What else is to be switched: what stands in front of the API servers, and what passes on ports of the host.
@@ -69,9 +70,43 @@ impl Power {
     }
 }
 
+/// Starts or stops all nodes of clusters: those that are named exist and are free, or nothing is changed.
+pub(super) async fn turn_clusters(
+    services: &Services,
+    user: &str,
+    clusters: &Clusters,
+    power: Power,
+    reporter: &Reporter,
+    running: &Running,
+) -> Result<(), Failure> {
+    let (mut targets, all) = (Vec::new(), clusters.selection == Selection::All);
+    for cluster in services.select(user, &clusters.selection).await? {
+        let target = Target::whole(services, cluster, (power, all), reporter).await;
+        targets.extend(able(target, all, reporter)?);
+    }
+    turn(services, targets, power, reporter, running).await
+}
+
+/// Starts or stops single nodes: those that are named exist and are free, or nothing is changed.
+pub(super) async fn turn_nodes(
+    services: &Services,
+    user: &str,
+    nodes: &Nodes,
+    power: Power,
+    reporter: &Reporter,
+    running: &Running,
+) -> Result<(), Failure> {
+    let (mut targets, all) = (Vec::new(), nodes.selection == Selection::All);
+    for (cluster, nodes) in services.select_nodes(user, &nodes.selection).await? {
+        let target = Target::some(services, cluster, nodes, (power, all), reporter).await;
+        targets.extend(able(target, all, reporter)?);
+    }
+    turn(services, targets, power, reporter, running).await
+}
+
 impl Target {
     /// All nodes of a cluster; `all` says that it was not named.
-    pub(super) async fn whole(
+    async fn whole(
         services: &Services,
         cluster: Found,
         (power, all): (Power, bool),
@@ -88,7 +123,7 @@ impl Target {
     }
 
     /// Some nodes of a cluster; `all` says that they were not named.
-    pub(super) async fn some(
+    async fn some(
         services: &Services,
         cluster: Found,
         nodes: Vec<FoundNode>,
@@ -111,7 +146,7 @@ impl Target {
 }
 
 /// Starts or stops nodes of several clusters, each on its own.
-pub(super) async fn turn(
+async fn turn(
     services: &Services,
     targets: Vec<Target>,
     power: Power,
@@ -248,14 +283,10 @@ async fn is_startable(
 
 /// No node becomes Ready without an API server, and none of those answers without more than half of etcd's members.
 async fn refuse_without_majority(services: &Services, cluster: &Found, nodes: &[FoundNode]) -> Result<(), Failure> {
-    let mut members = Vec::new();
-    for node in cluster.control_planes() {
-        let mark = Mark::read(&*services.engine, &node.container.id).await?;
-        // One that is leaving perhaps has no vote any more, and one whose command was interrupted perhaps none yet.
-        if mark != Some(Mark::Leaving) && (mark.is_some() || !node.is_joined()) {
-            members.push(node);
-        }
-    }
+    // One that is leaving perhaps has no vote any more, and one whose command was interrupted perhaps none yet.
+    let marks = marks(&*services.engine, cluster.control_planes()).await?;
+    let members: Vec<_> =
+        marks.into_iter().filter(|(node, mark)| !is_left_over(node, *mark)).map(|(node, _)| node).collect();
     let is_started = |node: &&FoundNode| nodes.iter().any(|other| other.container.id == node.container.id);
     let running = members.iter().filter(|node| node.container.running || is_started(node)).count();
     if 2 * running > members.len() {

@@ -1,9 +1,9 @@
 //! `start cluster`: all of the named exist and are free, or nothing is changed.
 
-use qbo_api::command::{Clusters, Selection};
+use qbo_api::command::Clusters;
 
-use super::power::{Power, Target, turn};
-use super::{Services, able};
+use super::Services;
+use super::power::{Power, turn_clusters};
 use crate::error::Failure;
 use crate::operations::Running;
 use crate::report::Reporter;
@@ -15,10 +15,5 @@ pub(super) async fn run(
     reporter: &Reporter,
     running: &Running,
 ) -> Result<(), Failure> {
-    let (mut targets, all) = (Vec::new(), start.selection == Selection::All);
-    for cluster in services.select(user, &start.selection).await? {
-        let target = Target::whole(services, cluster, (Power::On, all), reporter).await;
-        targets.extend(able(target, all, reporter)?);
-    }
-    turn(services, targets, Power::On, reporter, running).await
+    turn_clusters(services, user, start, Power::On, reporter, running).await
 }

@@ -74,10 +74,23 @@ impl Mark {
 
 /// The mark of a whole cluster: any of its control planes may bear it, those aside that are leaving it.
 pub async fn cluster_mark(engine: &dyn Engine, cluster: &Found) -> Result<Option<Mark>, EngineError> {
-    let marks = join_all(cluster.control_planes().map(|node| Mark::read(engine, &node.container.id))).await;
-    let marks: Vec<Option<Mark>> = marks.into_iter().collect::<Result<_, _>>()?;
+    let marks = marks(engine, cluster.control_planes()).await?;
     let order = [Mark::Deleting, Mark::Retained, Mark::Ready];
-    Ok(order.into_iter().find(|mark| marks.contains(&Some(*mark))))
+    Ok(order.into_iter().find(|mark| marks.iter().any(|(_, found)| *found == Some(*mark))))
+}
+
+/// Nodes with the marks they bear.
+pub async fn marks<'a>(
+    engine: &dyn Engine,
+    nodes: impl Iterator<Item = &'a FoundNode>,
+) -> Result<Vec<(&'a FoundNode, Option<Mark>)>, EngineError> {
+    let marks = nodes.map(async |node| Ok((node, Mark::read(engine, &node.container.id).await?)));
+    join_all(marks).await.into_iter().collect()
+}
+
+/// Whether a node of this mark never was finished after it was brought in, or is leaving.
+pub fn is_left_over(node: &FoundNode, mark: Option<Mark>) -> bool {
+    mark == Some(Mark::Leaving) || (node.is_joined() && mark.is_none())
 }
 
 impl Kubeconfigs {
@@ -159,17 +172,15 @@ pub async fn is_half_marked(engine: &dyn Engine, cluster: &Found) -> Result<bool
 
 /// The containers of a cluster's first control planes: those that bear the mark of a complete one, and those that bear none.
 async fn by_mark<'a>(engine: &dyn Engine, cluster: &'a Found) -> Result<(Vec<&'a str>, Vec<&'a str>), EngineError> {
-    let (mut marked, mut unmarked) = (Vec::new(), Vec::new());
     let of_beginning: Vec<&FoundNode> = cluster.control_planes().filter(|node| !node.is_joined()).collect();
     // One that is alone is marked or not.
-    for node in of_beginning.iter().filter(|_| of_beginning.len() > 1) {
-        match Mark::read(engine, &node.container.id).await? {
-            Some(Mark::Ready) => marked.push(node.container.id.as_str()),
-            None => unmarked.push(node.container.id.as_str()),
-            Some(_) => {}
-        }
-    }
-    Ok((marked, unmarked))
+    let several = of_beginning.iter().copied().filter(|_| of_beginning.len() > 1);
+    let marks = marks(engine, several).await?;
+    let with = |mark: Option<Mark>| {
+        let bearing = marks.iter().filter(move |(_, found)| *found == mark);
+        bearing.map(|(node, _)| node.container.id.as_str()).collect()
+    };
+    Ok((with(Some(Mark::Ready)), with(None)))
 }
 
 /// What a control plane of a complete cluster bears.
