@@ -89,7 +89,8 @@ async function sorting(page: Page): Promise<number> {
   );
   const found = tasks(await browser.stopTracing());
   // The clock of a page is coarse, and may stand a little behind the trace's.
-  if (longest(found, ({ dur }) => dur) < byClock * 0.9) throw new Error("the browser did not trace the task that sorts");
+  if (longest(found, ({ dur }) => dur) < byClock * 0.9)
+    throw new Error("the browser did not trace the task that sorts");
   return longest(found, computed) / SORTS;
 }
 
