@@ -4,10 +4,12 @@
 //! and qbo cannot do is refused with the place where it stands, never left out.
 
 mod kind;
+mod operations;
 mod own;
 mod patches;
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -75,6 +77,12 @@ struct Head {
 }
 
 impl ClusterFile {
+    /// The text of a file as others can read it: with relative paths of the host, which `kind` takes to be of the directory it runs in,
+    /// made whole by this directory. Nothing else is changed, and a text without such paths not at all.
+    pub fn located(text: String, directory: &Path) -> String {
+        kind::located(&text, directory).unwrap_or(text)
+    }
+
     /// Reads the text of a file.
     pub fn read(text: &str) -> Result<Self, FileError> {
         if text.len() > FILE_LIMIT {

@@ -1,10 +1,11 @@
 //! The file that a command line names: it is read here, since the server knows nothing of its clients' hosts, and goes beside the line.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, Read};
 
 use qbo_api::command::Command;
-use qbo_api::file::{FILE_LIMIT, FileName};
+use qbo_api::file::{ClusterFile, FILE_LIMIT, FileName};
 
 use crate::failure::Failure;
 
@@ -12,6 +13,11 @@ use crate::failure::Failure;
 pub(crate) fn attach(command: Command) -> Result<(Command, Option<String>), Failure> {
     let Some(name) = named(&command).cloned() else { return Ok((command, None)) };
     let text = read(&name)?;
+    // Without a directory, which somebody may have deleted, relative paths are refused as everywhere else.
+    let text = match env::current_dir() {
+        Ok(directory) => ClusterFile::located(text, &directory),
+        Err(_) => text,
+    };
     let command = command
         .with_file(Some(&text))
         .map_err(|error| Failure::user(format!("{}: {}", name.as_str(), error.problem), error.cure))?;
@@ -62,6 +68,15 @@ mod tests {
         assert!(command.to_string().starts_with("add cluster alex -f "), "{command}");
         assert_eq!(attached.as_deref(), Some(text));
         assert_eq!(attach_to("version", None).unwrap().1, None);
+    }
+
+    #[test]
+    fn relative_paths_of_the_host_are_of_the_directory_it_is_read_in() {
+        let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+        let text = format!("{head}nodes: [{{extraMounts: [{{hostPath: ./data, containerPath: /data}}]}}]\n");
+        let (_, attached) = attach_to("add cluster alex -f FILE", Some(&text)).unwrap();
+        let whole = env::current_dir().unwrap().join("data");
+        assert!(attached.unwrap().contains(&format!("\"hostPath\":\"{}\"", whole.display())));
     }
 
     #[test]

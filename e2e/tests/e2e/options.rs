@@ -311,10 +311,25 @@ kubeadmConfigPatches:
 - |
   apiVersion: kubelet.config.k8s.io/v1beta1
   kind: KubeletConfiguration
-  maxPods: 50
+  maxPods: 40
 - |
   kind: KubeProxyConfiguration
   nodePortAddresses: [primary]
+kubeadmConfigPatchesJSON6902:
+- group: kubelet.config.k8s.io
+  version: v1beta1
+  kind: KubeletConfiguration
+  patch: |
+    - op: replace
+      path: /maxPods
+      value: 50
+- group: kubeadm.k8s.io
+  version: v1beta3
+  kind: ClusterConfiguration
+  patch: |
+    - op: add
+      path: /apiServer/certSANs/-
+      value: patched.example.com
 containerdConfigPatches:
 - |-
   version = 4
@@ -322,7 +337,9 @@ containerdConfigPatches:
 - |-
   version = 2
   [plugins."io.containerd.grpc.v1.cri"]
-    max_concurrent_downloads = 7
+    max_concurrent_downloads = 6
+containerdConfigPatchesJSON6902:
+- '[{"op": "replace", "path": "/plugins/io.containerd.grpc.v1.cri/max_concurrent_downloads", "value": 7}]'
 "#;
 
 /// On all nodes, also on one that knows nothing but what Docker holds.
@@ -345,6 +362,8 @@ fn patches_are_obeyed(scene: &Scene, kubectl: &Kubectl) {
     }
     let first = scene.docker.run(&["exec", &nodes[0], "head", "-n", "1", "/var/log/kubernetes/audit.log"]);
     assert!(first.contains(r#""level":"Metadata""#), "{first}");
+    // The certificate holds for the name of the patch.
+    kubectl.run(&["--tls-server-name=patched.example.com", "get", "nodes"]);
     let proxy = kubectl.get(&["configmap", "kube-proxy", "--namespace=kube-system"]);
     let proxy = proxy["data"]["config.conf"].as_str().expect("a text");
     assert!(proxy.contains("- primary") && proxy.contains("mode: nftables"), "{proxy}");

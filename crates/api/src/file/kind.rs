@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::{Component, Path};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::own::{Role, feature_gates, image, labels};
-use super::patches::Patched;
+use super::patches::{JsonPatch, Patched, Written};
 use super::{ClusterFile, FileError, check_members, parse};
 use crate::command::NodeCount;
 use crate::components::{Components, ProxyMode, SearchDomain};
@@ -39,11 +40,11 @@ struct Document {
     #[serde(default)]
     kubeadm_config_patches: Vec<String>,
     #[serde(default, rename = "kubeadmConfigPatchesJSON6902")]
-    kubeadm_config_patches_json: Vec<Value>,
+    kubeadm_config_patches_json: Vec<JsonPatch>,
     #[serde(default)]
     containerd_config_patches: Vec<String>,
     #[serde(default, rename = "containerdConfigPatchesJSON6902")]
-    containerd_config_patches_json: Vec<Value>,
+    containerd_config_patches_json: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +61,7 @@ struct Node {
     #[serde(default)]
     kubeadm_config_patches: Vec<String>,
     #[serde(default, rename = "kubeadmConfigPatchesJSON6902")]
-    kubeadm_config_patches_json: Vec<Value>,
+    kubeadm_config_patches_json: Vec<JsonPatch>,
 }
 
 #[derive(Deserialize)]
@@ -70,8 +71,9 @@ struct Mount {
     container_path: String,
     #[serde(default)]
     read_only: bool,
-    #[serde(default)]
-    selinux_relabel: bool,
+    /// Nothing is to be done: nodes run with `label=disable`, and may use the path whatever its label.
+    #[serde(default, rename = "selinuxRelabel")]
+    _selinux_relabel: bool,
     propagation: Option<String>,
 }
 
@@ -103,12 +105,18 @@ struct Networking {
 
 pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
     let kind: Document = parse(text)?;
-    refuse_json_patches("kubeadmConfigPatchesJSON6902", &kind.kubeadm_config_patches_json)?;
-    refuse_json_patches("containerdConfigPatchesJSON6902", &kind.containerd_config_patches_json)?;
-    let of_nodes = kind.nodes.iter().map(|node| (is_control_plane(node), &*node.kubeadm_config_patches));
+    let of_nodes = kind.nodes.iter().map(|node| {
+        let (kubeadm, kubeadm_json) = (&*node.kubeadm_config_patches, &*node.kubeadm_config_patches_json);
+        (is_control_plane(node), Written { kubeadm, kubeadm_json, ..Written::default() })
+    });
     let of_nodes: Vec<_> = of_nodes.collect();
-    let (mut patched, of_each) =
-        Patched::read(&kind.kubeadm_config_patches, &kind.containerd_config_patches, &of_nodes)?;
+    let of_file = Written {
+        kubeadm: &kind.kubeadm_config_patches,
+        kubeadm_json: &kind.kubeadm_config_patches_json,
+        containerd: &kind.containerd_config_patches,
+        containerd_json: &kind.containerd_config_patches_json,
+    };
+    let (mut patched, of_each) = Patched::read(of_file, &of_nodes)?;
     let image = image(None, kind.nodes.iter().map(|node| node.image.as_deref()))?;
     let members = kind.nodes.iter().zip(&of_each).enumerate();
     let members = members.map(|(index, (node, more))| member(&format!("nodes[{index}]"), node, more));
@@ -146,16 +154,6 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
     })
 }
 
-/// Patches of the other form name places in documents whose version only the image knows.
-fn refuse_json_patches(path: &str, patches: &[Value]) -> Result<(), FileError> {
-    if patches.is_empty() {
-        return Ok(());
-    }
-    let instead = path.trim_end_matches("JSON6902");
-    let cure = format!("write a merge patch: {}", instead.rsplit('.').next().unwrap_or(instead));
-    Err(FileError::at(path, "JSON patches cannot be followed", cure))
-}
-
 /// The port of the host that leads to the API server, and the name it is reached by there.
 fn networking(networking: &Networking) -> Result<(Option<PortMapping>, Vec<String>), FileError> {
     let listen = match networking.api_server_address.as_deref() {
@@ -180,12 +178,49 @@ fn networking(networking: &Networking) -> Result<(Option<PortMapping>, Vec<Strin
     Ok((Some(mapping), names))
 }
 
+/// The text of a file of this form with all paths of the host whole: those that are relative are of this directory, which is absolute.
+/// Any other text, and one that cannot be read, stays as it is.
+///
+/// kind takes such paths to be of the directory it runs in.
+pub(super) fn located(text: &str, directory: &Path) -> Option<String> {
+    let mut document: Value = serde_saphyr::from_str(text).ok()?;
+    if document.get("apiVersion")? != API_VERSION {
+        return None;
+    }
+    let nodes = document.get_mut("nodes")?.as_array_mut()?.iter_mut();
+    let mounts = nodes.filter_map(|node| node.get_mut("extraMounts")?.as_array_mut()).flatten();
+    let paths = mounts.filter_map(|mount| mount.get_mut("hostPath"));
+    let mut is_changed = false;
+    for path in paths {
+        if let Some(relative) = path.as_str().filter(|path| !path.is_empty() && !path.starts_with('/')) {
+            *path = whole(directory, relative).into();
+            is_changed = true;
+        }
+    }
+    // JSON is YAML, too.
+    is_changed.then(|| document.to_string())
+}
+
+/// A relative path made absolute, as it is written: what a link leads to is for the host to say.
+fn whole(directory: &Path, relative: &str) -> String {
+    let mut path = directory.to_owned();
+    for component in Path::new(relative).components() {
+        match component {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::Normal(name) => path.push(name),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    path.to_string_lossy().into_owned()
+}
+
 fn is_control_plane(node: &Node) -> bool {
     node.role != Some(Role::Worker)
 }
 
 fn member(path: &str, node: &Node, more: &NodeSettings) -> Result<Member, FileError> {
-    refuse_json_patches(&format!("{path}.kubeadmConfigPatchesJSON6902"), &node.kubeadm_config_patches_json)?;
     let mounts = node.extra_mounts.iter().enumerate();
     let mounts = mounts.map(|(index, mount)| host_mount(&format!("{path}.extraMounts[{index}]"), mount));
     let ports = node.extra_port_mappings.iter().enumerate();
@@ -197,13 +232,6 @@ fn member(path: &str, node: &Node, more: &NodeSettings) -> Result<Member, FileEr
 }
 
 fn host_mount(path: &str, mount: &Mount) -> Result<HostMount, FileError> {
-    if mount.selinux_relabel {
-        return Err(FileError::at(
-            &format!("{path}.selinuxRelabel"),
-            "it cannot be followed",
-            "label the directory yourself: chcon -t container_file_t",
-        ));
-    }
     let propagation = match mount.propagation.as_deref() {
         None | Some("" | "None") => Propagation::Private,
         Some("HostToContainer") => Propagation::HostToNode,
@@ -215,7 +243,7 @@ fn host_mount(path: &str, mount: &Mount) -> Result<HostMount, FileError> {
     };
     let bare = |path: &str| if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path.to_owned() };
     let read = HostMount::new(&bare(&mount.host_path), &bare(&mount.container_path));
-    let cure = "write both paths whole: the server does not know where this file is";
+    let cure = "write both paths whole, as /srv/data; the qbo command does this of a path of the host";
     let read = read.map_err(|error| FileError::at(path, error, cure))?;
     Ok(HostMount { read_only: mount.read_only, propagation, ..read })
 }

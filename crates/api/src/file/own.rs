@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::patches::Patched;
+use super::patches::{Patched, Written};
 use super::{ClusterFile, FileError, check_members, parse};
 use crate::command::{ControlPlaneCount, NodeCount};
 use crate::components::{Components, ProxyMode, SearchDomain};
@@ -113,9 +113,17 @@ pub(super) fn read(text: &str) -> Result<ClusterFile, FileError> {
     }
     let images = own.nodes.iter().map(|node| node.image.as_deref());
     let image = image(own.image.as_deref(), images)?;
-    let of_nodes = own.nodes.iter().map(|node| (node.role == Role::ControlPlane, &*node.kubeadm_config_patches));
+    let of_nodes = own.nodes.iter().map(|node| {
+        let written = Written { kubeadm: &node.kubeadm_config_patches, ..Written::default() };
+        (node.role == Role::ControlPlane, written)
+    });
     let of_nodes: Vec<_> = of_nodes.collect();
-    let (patched, of_each) = Patched::read(&own.kubeadm_config_patches, &own.containerd_config_patches, &of_nodes)?;
+    let of_file = Written {
+        kubeadm: &own.kubeadm_config_patches,
+        containerd: &own.containerd_config_patches,
+        ..Written::default()
+    };
+    let (patched, of_each) = Patched::read(of_file, &of_nodes)?;
     let mut members = Vec::new();
     for (index, (node, more)) in own.nodes.into_iter().zip(of_each).enumerate() {
         let labels = labels(&format!("nodes[{index}].labels"), &node.labels)?;

@@ -1,5 +1,5 @@
-//! Patches of the files that kubeadm and containerd read, as `kind` has them: merge patches, each with the kind of what it changes
-//! (<https://kind.sigs.k8s.io/docs/user/configuration/#kubeadm-config-patches>).
+//! Patches of the files that kubeadm and containerd read, as `kind` has them: merge patches and JSON patches, each with the kind of what
+//! it changes (<https://kind.sigs.k8s.io/docs/user/configuration/#kubeadm-config-patches>).
 //!
 //! Of kubeadm's own kinds what qbo decides itself is refused: names, addresses, certificates and versions. Both forms of `extraArgs`
 //! are read, so the version of a patch does not matter.
@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::FileError;
+use super::operations::merge_patches;
 use crate::components::{Patches, ProxyMode};
 use crate::label::{Label, Taint};
 use crate::settings::NodeSettings;
@@ -45,6 +46,39 @@ const JOIN: &str = "JoinConfiguration";
 const KINDS: &str = "its kind is one of ClusterConfiguration, InitConfiguration, JoinConfiguration, KubeletConfiguration and \
                      KubeProxyConfiguration";
 
+/// Patches as they are written, of a whole file or of one of its nodes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written<'a> {
+    /// Merge patches, each with its kind.
+    pub(super) kubeadm: &'a [String],
+    /// JSON patches, applied after those.
+    pub(super) kubeadm_json: &'a [JsonPatch],
+    /// Merge patches in TOML.
+    pub(super) containerd: &'a [String],
+    /// JSON patches, applied after those.
+    pub(super) containerd_json: &'a [String],
+}
+
+/// A JSON patch with what it changes. Of that the kind alone matters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the other fields are here for their names")]
+pub(super) struct JsonPatch {
+    #[serde(default)]
+    group: String,
+    #[serde(default)]
+    version: String,
+    kind: String,
+    patch: String,
+}
+
+/// A merge patch, where it stands, and the kind of what it changes.
+struct Patch {
+    place: String,
+    kind: String,
+    merge: Value,
+}
+
 /// What the patches of a file say, by whom they concern.
 #[derive(Debug, Default)]
 pub(super) struct Patched {
@@ -64,8 +98,7 @@ pub(super) struct Patched {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Registering {
-    #[serde(default)]
-    node_registration: Registration,
+    node_registration: Option<Registration>,
     #[serde(default)]
     skip_phases: Vec<String>,
 }
@@ -93,25 +126,20 @@ impl Patched {
     /// Reads the patches of a whole file, and of each of its nodes, of which it is told whether it is a control plane; returns with
     /// them what is asked of each node alone.
     pub(super) fn read(
-        of_kubeadm: &[String],
-        of_containerd: &[String],
-        of_nodes: &[(bool, &[String])],
+        of_file: Written<'_>,
+        of_nodes: &[(bool, Written<'_>)],
     ) -> Result<(Self, Vec<NodeSettings>), FileError> {
         let mut patched = Self::default();
-        for (index, text) in of_kubeadm.iter().enumerate() {
-            let place = format!("kubeadmConfigPatches[{index}]");
-            for (kind, patch) in read(&place, text)? {
-                patched.add(&place, &kind, patch)?;
-            }
+        for patch in of_file.kubeadm("")? {
+            patched.add(patch)?;
         }
-        for (index, text) in of_containerd.iter().enumerate() {
-            patched.patches.containerd.push(of_toml(&format!("containerdConfigPatches[{index}]"), text)?);
-        }
+        patched.patches.containerd = of_file.containerd()?;
         let first = of_nodes.iter().position(|(is_control_plane, _)| *is_control_plane);
         let mut settings = vec![NodeSettings::default(); of_nodes.len()];
         // The others may say again what is said there.
         for index in first.into_iter().chain((0..of_nodes.len()).filter(|index| Some(*index) != first)) {
-            settings[index] = patched.add_node(index, of_nodes[index].1, Some(index) == first)?;
+            let of_node = of_nodes[index].1.kubeadm(&format!("nodes[{index}]."))?;
+            settings[index] = patched.add_node(of_node, Some(index) == first)?;
         }
         Ok((patched, settings))
     }
@@ -122,17 +150,18 @@ impl Patched {
     }
 
     /// A patch of all nodes.
-    fn add(&mut self, place: &str, kind: &str, patch: Value) -> Result<(), FileError> {
-        match kind {
+    fn add(&mut self, Patch { place, kind, merge }: Patch) -> Result<(), FileError> {
+        let place = &place;
+        match kind.as_str() {
             INIT => {
-                let (more, skips_proxy) = registered(place, kind, patch)?;
+                let (more, skips_proxy) = registered(place, &kind, merge)?;
                 self.first = more.over(&self.first);
                 self.skips_proxy |= skips_proxy;
             }
-            JOIN => self.rest = registered(place, kind, patch)?.0.over(&self.rest),
-            "ClusterConfiguration" => self.add_to_cluster(place, patch)?,
-            "KubeletConfiguration" => self.patches.kubelet.push(patch),
-            "KubeProxyConfiguration" => self.add_to_proxy(place, patch)?,
+            JOIN => self.rest = registered(place, &kind, merge)?.0.over(&self.rest),
+            "ClusterConfiguration" => self.add_to_cluster(place, merge)?,
+            "KubeletConfiguration" => self.patches.kubelet.push(merge),
+            "KubeProxyConfiguration" => self.add_to_proxy(place, merge)?,
             _ => return Err(FileError::at(place, format!("'{kind}' is nothing that kubeadm reads"), KINDS)),
         }
         Ok(())
@@ -140,30 +169,25 @@ impl Patched {
 
     /// Patches of a single node. kubeadm reads one of the two kinds of registration, and what is the same for all nodes at the first
     /// control plane, of which the others have it; there it may only be said again.
-    fn add_node(&mut self, index: usize, texts: &[String], is_first: bool) -> Result<NodeSettings, FileError> {
+    fn add_node(&mut self, patches: Vec<Patch>, is_first: bool) -> Result<NodeSettings, FileError> {
         let mut settings = NodeSettings::default();
-        for (patch_index, text) in texts.iter().enumerate() {
-            let place = format!("nodes[{index}].kubeadmConfigPatches[{patch_index}]");
-            for (kind, patch) in read(&place, text)? {
-                if matches!(kind.as_str(), INIT | JOIN) {
-                    let (more, skips_proxy) = registered(&place, &kind, patch)?;
-                    if (kind == INIT) == is_first {
-                        settings = more.over(&settings);
-                        self.skips_proxy |= skips_proxy;
-                    }
-                } else if is_first {
-                    self.add(&place, &kind, patch)?;
-                } else {
-                    let mut alone = Self::default();
-                    alone.add(&place, &kind, patch)?;
-                    if !self.says(&alone) {
-                        let problem = format!("{kind} is the same for all nodes");
-                        return Err(FileError::at(
-                            &place,
-                            problem,
-                            "write it to kubeadmConfigPatches of the whole file",
-                        ));
-                    }
+        for patch in patches {
+            if matches!(patch.kind.as_str(), INIT | JOIN) {
+                let (more, skips_proxy) = registered(&patch.place, &patch.kind, patch.merge)?;
+                if (patch.kind == INIT) == is_first {
+                    settings = more.over(&settings);
+                    self.skips_proxy |= skips_proxy;
+                }
+            } else if is_first {
+                self.add(patch)?;
+            } else {
+                let problem = format!("{} is the same for all nodes", patch.kind);
+                let (place, mut alone) = (patch.place.clone(), Self::default());
+                alone.add(patch)?;
+                if !self.says(&alone) {
+                    let field = place.rsplit('.').next().unwrap_or_default();
+                    let field = field.split('[').next().unwrap_or_default();
+                    return Err(FileError::at(&place, problem, format!("write it to {field} of the whole file")));
                 }
             }
         }
@@ -224,6 +248,7 @@ fn registered(place: &str, kind: &str, patch: Value) -> Result<(NodeSettings, bo
         return Err(refused(format!("phase '{phase}' cannot be skipped")));
     }
     let mut settings = NodeSettings::default();
+    let node_registration = node_registration.unwrap_or_default();
     for (name, value) in arguments(node_registration.kubelet_extra_args).map_err(refused)? {
         if name == "node-labels" {
             let labels = value.split(',').map(str::parse).collect::<Result<Vec<Label>, _>>();
@@ -246,11 +271,8 @@ fn registered(place: &str, kind: &str, patch: Value) -> Result<(NodeSettings, bo
     Ok((settings, !skip_phases.is_empty()))
 }
 
-/// A patch of containerd's configuration.
-fn of_toml(place: &str, text: &str) -> Result<Value, FileError> {
-    let patch: Value = toml::from_str(text).map_err(|error| {
-        FileError::at(place, error.message(), "write a part of containerd's configuration, in TOML")
-    })?;
+/// A patch of containerd's configuration, where it leaves registries alone.
+fn check_registries(place: &str, patch: Value) -> Result<Value, FileError> {
     // With these containerd refuses /etc/containerd/certs.d, where nodes have their registries.
     let registries = || patch.get("plugins").and_then(Value::as_object).into_iter().flatten();
     for registry in registries().filter_map(|(_, plugin)| plugin.get("registry")) {
@@ -264,8 +286,43 @@ fn of_toml(place: &str, text: &str) -> Result<Value, FileError> {
     Ok(patch)
 }
 
-/// The kinds of what a patch changes, and what it says of each.
-fn read(place: &str, text: &str) -> Result<Vec<(String, Value)>, FileError> {
+impl Written<'_> {
+    /// Those of kubeadm's configurations, in the order in which they are applied; their places begin like this.
+    fn kubeadm(self, at: &str) -> Result<Vec<Patch>, FileError> {
+        let mut patches = Vec::new();
+        for (index, text) in self.kubeadm.iter().enumerate() {
+            patches.extend(read(&format!("{at}kubeadmConfigPatches[{index}]"), text)?);
+        }
+        for (index, JsonPatch { kind, patch, .. }) in self.kubeadm_json.iter().enumerate() {
+            let place = format!("{at}kubeadmConfigPatchesJSON6902[{index}]");
+            let merges = merge_patches(&place, patch)?.into_iter();
+            patches.extend(merges.map(|merge| Patch { place: place.clone(), kind: kind.clone(), merge }));
+        }
+        Ok(patches)
+    }
+
+    /// Those of containerd's configuration, in the order in which they are applied.
+    fn containerd(self) -> Result<Vec<Value>, FileError> {
+        let mut patches = Vec::new();
+        for (index, text) in self.containerd.iter().enumerate() {
+            let place = format!("containerdConfigPatches[{index}]");
+            let patch = toml::from_str(text).map_err(|error: toml::de::Error| {
+                FileError::at(&place, error.message(), "write a part of containerd's configuration, in TOML")
+            })?;
+            patches.push(check_registries(&place, patch)?);
+        }
+        for (index, text) in self.containerd_json.iter().enumerate() {
+            let place = format!("containerdConfigPatchesJSON6902[{index}]");
+            for patch in merge_patches(&place, text)? {
+                patches.push(check_registries(&place, patch)?);
+            }
+        }
+        Ok(patches)
+    }
+}
+
+/// The merge patches of a text, one per document.
+fn read(place: &str, text: &str) -> Result<Vec<Patch>, FileError> {
     let documents: Result<Vec<Option<Map<String, Value>>>, _> = serde_saphyr::from_multiple(text);
     let documents = documents.map_err(|error| {
         let message = error.without_snippet().to_string();
@@ -277,7 +334,7 @@ fn read(place: &str, text: &str) -> Result<Vec<(String, Value)>, FileError> {
             return Err(FileError::at(place, "it does not tell the kind of what it changes", KINDS));
         };
         fields.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "metadata"));
-        Ok((kind, Value::Object(fields)))
+        Ok(Patch { place: place.to_owned(), kind, merge: fields.into() })
     });
     read.collect()
 }

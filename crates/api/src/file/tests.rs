@@ -213,6 +213,95 @@ fn patches_say_what_is_merged_whatever_their_version() {
     assert_eq!(patches, expected);
 }
 
+/// As kind's documentation and its users write them, for either version of kubeadm's form.
+const JSON_PATCHES: &str = "\
+kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+kubeadmConfigPatches: ['{kind: KubeletConfiguration, maxPods: 40, evictionHard: {imagefs.available: 0%}}']
+kubeadmConfigPatchesJSON6902:
+- group: kubeadm.k8s.io
+  version: v1beta3
+  kind: ClusterConfiguration
+  patch: |
+    - op: add
+      path: /apiServer/certSANs/-
+      value: my-hostname
+    - op: add
+      path: /apiServer/extraArgs/v
+      value: \"4\"
+- group: kubeadm.k8s.io
+  version: v1beta4
+  kind: ClusterConfiguration
+  patch: '[{\"op\": \"add\", \"path\": \"/apiServer/extraArgs/-\", \"value\": {\"name\": \"v\", \"value\": \"5\"}}]'
+- group: kubelet.config.k8s.io
+  version: v1beta1
+  kind: KubeletConfiguration
+  patch: '[{op: replace, path: /maxPods, value: 50}, {op: add, path: /evictionHard, value: {nodefs.available: 1%}}]'
+containerdConfigPatches: ['debug.level = \"info\"']
+containerdConfigPatchesJSON6902:
+- '[{op: replace, path: /debug/level, value: debug}]'
+nodes:
+- role: control-plane
+  kubeadmConfigPatchesJSON6902:
+  - group: kubeadm.k8s.io
+    version: v1beta3
+    kind: InitConfiguration
+    patch: |
+      - op: add
+        path: /nodeRegistration/kubeletExtraArgs/node-labels
+        value: my-label=true
+- role: worker
+";
+
+#[test]
+fn json_patches_come_after_merges_and_say_the_same() {
+    let wanted = wanted("add cluster alex -f kind.yaml", JSON_PATCHES);
+    let flag = |value: &str| json!({"apiServer": {"extraArgs": [{"name": "v", "value": value}]}});
+    let expected = Patches {
+        cluster: vec![json!({"apiServer": {}}), flag("4"), flag("5")],
+        kubelet: vec![
+            json!({"maxPods": 40, "evictionHard": {"imagefs.available": "0%"}}),
+            json!({"maxPods": 50}),
+            json!({"evictionHard": null}),
+            json!({"evictionHard": {"nodefs.available": "1%"}}),
+        ],
+        proxy: vec![],
+        containerd: vec![json!({"debug": {"level": "info"}}), json!({"debug": {"level": "debug"}})],
+    };
+    assert_eq!(wanted.components.patches, expected);
+    assert_eq!(wanted.components.api_server_names, ["my-hostname"]);
+    let labels: Vec<String> = wanted.members.iter().map(|member| texts(&member.settings.labels).concat()).collect();
+    assert_eq!(labels, ["my-label=true", ""]);
+}
+
+#[test]
+fn relative_paths_of_the_host_are_made_whole_and_all_else_stays() {
+    let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    let mounts = |paths: [&str; 2]| {
+        let mount = |path| format!("{{hostPath: {path}, containerPath: /data, selinuxRelabel: true}}");
+        format!(
+            "{head}nodes: [{{extraMounts: [{}]}}, {{role: worker, extraMounts: [{}]}}]\n",
+            mount(paths[0]),
+            mount(paths[1])
+        )
+    };
+    let directory = Path::new("/home/alex/project");
+    for (relative, whole) in [
+        (".", "/home/alex/project"),
+        ("./data/", "/home/alex/project/data"),
+        ("../../eve/x", "/home/eve/x"),
+        ("../../../..", "/"),
+    ] {
+        let located = ClusterFile::located(mounts([relative, "/srv"]), directory);
+        let wanted = wanted("add cluster alex -f kind.yaml", &located);
+        let hosts = wanted.members.iter().map(|member| member.settings.mounts[0].host.clone());
+        assert_eq!(hosts.collect::<Vec<_>>(), [whole, "/srv"], "{relative}");
+    }
+    for same in [mounts(["/a", "/b"]), OWN.to_owned(), KIND.to_owned(), head.to_owned(), "a: [".to_owned()] {
+        assert_eq!(ClusterFile::located(same.clone(), directory), same);
+    }
+}
+
 #[test]
 fn kube_proxy_is_left_out_by_its_mode_or_as_a_phase() {
     let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
@@ -373,7 +462,6 @@ fn what_is_wrong_is_told_with_its_place() {
             kind("nodes: [{extraMounts: [{hostPath: /a, containerPath: /b, propagation: Shared}]}]\n"),
             "propagation: 'Shared' is none",
         ),
-        (kind("nodes: [{extraMounts: [{hostPath: /a, containerPath: /b, selinuxRelabel: true}]}]\n"), "selinuxRelabel"),
         (kind("nodes: [{extraPortMappings: [{containerPort: 80}]}]\n"), "nodes[0].extraPortMappings[0].hostPort: "),
         (
             kind("nodes: [{extraPortMappings: [{containerPort: 80, hostPort: 80, protocol: ICMP}]}]\n"),
@@ -402,13 +490,25 @@ fn patches_that_cannot_be_followed_are_told_with_their_place() {
             "kubeadmConfigPatches: ['{kind: JoinConfiguration, skipPhases: [addon/kube-proxy]}']\n",
             "kubeadmConfigPatches[0]: phase 'addon/kube-proxy' cannot be skipped",
         ),
-        ("containerdConfigPatchesJSON6902: ['[]']\n", "containerdConfigPatchesJSON6902: JSON patches"),
+        (
+            "containerdConfigPatchesJSON6902: ['[{op: add, path: /plugins/x/registry/mirrors/y, value: {endpoint: []}}]']\n",
+            "containerdConfigPatchesJSON6902[0]: mirrors and TLS of registries are files",
+        ),
         ("kubeadmConfigPatches: ['a']\n", "kubeadmConfigPatches[0]: "),
         ("kubeadmConfigPatches: ['a: b']\n", "kubeadmConfigPatches[0]: it does not tell the kind"),
         ("kubeadmConfigPatches: ['kind: Pod']\n", "kubeadmConfigPatches[0]: 'Pod' is nothing"),
+        ("kubeadmConfigPatchesJSON6902: [{kind: ClusterConfiguration}]\n", "missing field `patch`"),
         (
-            "kubeadmConfigPatchesJSON6902: [{kind: ClusterConfiguration}]\n",
-            "kubeadmConfigPatchesJSON6902: JSON patches",
+            "kubeadmConfigPatchesJSON6902: [{kind: KubeletConfiguration, patch: '[{op: add, path: /clusterDNS/0, value: a}]'}]\n",
+            "kubeadmConfigPatchesJSON6902[0]: '/clusterDNS/0' depends on what is there",
+        ),
+        (
+            "kubeadmConfigPatchesJSON6902: [{kind: ClusterConfiguration, patch: '[{op: remove, path: /networking}]'}]\n",
+            "kubeadmConfigPatchesJSON6902[0]: networking cannot be changed",
+        ),
+        (
+            "nodes: [{}, {role: worker, kubeadmConfigPatchesJSON6902: [{kind: KubeletConfiguration, patch: '[{op: add, path: /a, value: 1}]'}]}]\n",
+            "nodes[1].kubeadmConfigPatchesJSON6902[0]: KubeletConfiguration is the same for all nodes",
         ),
         (
             "kubeadmConfigPatches: ['{kind: KubeProxyConfiguration, mode: userspace}']\n",
