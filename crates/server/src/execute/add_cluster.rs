@@ -1,6 +1,7 @@
 //! `add cluster`: all that can be refused is refused before anything is made, then every cluster is made at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -81,8 +82,9 @@ async fn add_all(
     let mut wishes = Wishes::new(wanted, name, kubernetes, info.host)?;
     let blueprint = prepare(services, &wishes, &local, reporter, running).await?;
     wishes.containerd.clone_from(&blueprint.containerd);
+    let unmade = AtomicUsize::new(claimed.len());
     let made = claimed.into_iter().map(|(identity, claim)| {
-        make(services, identity, (wishes.clone(), Arc::clone(&blueprint)), reporter, running, claim)
+        make(services, identity, (wishes.clone(), Arc::clone(&blueprint)), reporter, (running, &unmade), claim)
     });
     together(join_all(made).await)
 }
@@ -113,7 +115,7 @@ async fn make(
     identity: Identity,
     (wishes, blueprint): (Wishes, Arc<Blueprint>),
     reporter: &Reporter,
-    running: &Running,
+    (running, unmade): (&Running, &AtomicUsize),
     claim: Claim,
 ) -> (String, Result<(), Failure>) {
     let (name, wait) = (identity.name.clone(), wishes.wait);
@@ -135,6 +137,10 @@ async fn make(
     };
     let revision = services.registries.revision();
     let outcome = create(&context).await;
+    if unmade.fetch_sub(1, Ordering::Relaxed) == 1 {
+        // What is complete stays. Whoever cancelled while the last one became so came too late as well.
+        let _ = running.pass_return();
+    }
     settle(services).await;
     if outcome.is_ok() {
         catch_up(services, &identity, revision).await;

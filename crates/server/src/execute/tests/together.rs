@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use qbo_api::message::{Code, StepState};
 use qbo_api::model::State;
@@ -159,6 +160,30 @@ async fn a_command_is_cancelled_by_its_id() {
     assert_eq!(undone, ["nodes started", "network and certificates"]);
     assert_eq!(cloud.everything(), before);
     assert!(cloud.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn clusters_that_are_complete_are_not_cancelled() {
+    let cloud = Cloud::new();
+    // They are not seen Ready, for which their command waits a moment.
+    cloud.kubernetes.go(Stage::List, Manner::Hangs);
+    let begun = cloud.begin("add cluster alex sam");
+    let cancel = format!("cancel command {}", begun.id());
+    let complete = async {
+        loop {
+            let ended = cloud.succeed("get cluster -A").await;
+            let clusters = ended.clusters();
+            if clusters.len() == 2 && clusters.iter().all(|(_, state)| *state != State::Creating) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        cloud.fail(&cancel).await
+    };
+    let (ended, failure) = tokio::join!(begun.run(), complete);
+    assert!(failure.code == Code::CONFLICT && failure.problem.contains("too late"), "{failure}");
+    assert_eq!(ended.outcome, Ok(()));
+    assert_eq!(cloud.succeed("get cluster -A").await.clusters().len(), 2);
 }
 
 #[tokio::test]
