@@ -1,7 +1,7 @@
 //! Addresses: a /24 for each cluster out of the configured range, and a fixed address in it for each node.
 
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use qbo_api::message::Code;
@@ -121,6 +121,14 @@ pub fn port_addresses(subnet: Ipv4Net) -> impl Iterator<Item = Ipv4Addr> {
 pub fn address_v6(subnet: Ipv6Net, address: Ipv4Addr) -> Ipv6Addr {
     let [.., number] = address.octets();
     Ipv6Addr::from_bits(subnet.network().to_bits() | u128::from(number))
+}
+
+/// Whether a node that has this address of IPv4 has the other one, too: in one cluster's network both end in the same number.
+pub fn is_of_node(address: IpAddr, node: Ipv4Addr) -> bool {
+    match address {
+        IpAddr::V4(address) => address == node,
+        IpAddr::V6(address) => address.octets().last() == node.octets().last(),
+    }
 }
 
 /// The address of a network that is kept for a balancer in front of API servers: the first after the gateway.

@@ -11,6 +11,7 @@ use qbo_bootstrap::EtcdMember;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::is_of_node;
 use crate::cluster::FoundNode;
 use crate::driver::engine::{Engine, EngineFault, Executed};
 use crate::error::Failure;
@@ -81,7 +82,7 @@ impl<'a> Etcd<'a> {
         self.change(&words, token).await
     }
 
-    /// Waits until the member at this address has learnt all there is, and gives it a vote; `in_vain` tells why it never will.
+    /// Waits until the member on the node with this address has learnt all there is, and gives it a vote; `in_vain` tells why it never will.
     pub(super) async fn promote(
         &self,
         address: Ipv4Addr,
@@ -117,7 +118,7 @@ impl<'a> Etcd<'a> {
         tokio::time::timeout(LEARNING_LIMIT, promoted).await.map_err(late)?
     }
 
-    /// Removes the member at this address, where there is one.
+    /// Removes the member on the node with this address, where there is one.
     pub(super) async fn remove(&self, address: Ipv4Addr) -> Result<(), Failure> {
         for member in self.members.iter().filter(|member| member.is_at(address)) {
             self.remove_member(member).await?;
@@ -125,8 +126,8 @@ impl<'a> Etcd<'a> {
         Ok(())
     }
 
-    /// Removes members that are at none of these addresses: somebody removed their nodes, and they only count against the
-    /// majority.
+    /// Removes members that are on none of the nodes with these addresses: somebody removed those, and they only count against
+    /// the majority.
     pub(super) async fn forget_others(&mut self, nodes: &[Ipv4Addr]) -> Result<(), Failure> {
         let is_known = |member: &&Member| nodes.iter().any(|node| member.is_at(*node));
         for member in self.members.iter().filter(|member| !is_known(member)) {
@@ -168,13 +169,13 @@ impl<'a> Etcd<'a> {
         self.members.iter().filter_map(member).collect()
     }
 
-    /// Whether more than half of those with a vote are left, and run, once the members at these addresses have gone one
-    /// after the other.
-    pub(super) fn outlives(&self, leaving: &[Ipv4Addr], runs: impl Fn(Ipv4Addr) -> bool) -> bool {
+    /// Whether more than half of those with a vote are left, and run, once the members on these nodes have gone one after the
+    /// other; they and the nodes that run are named by their addresses.
+    pub(super) fn outlives(&self, leaving: &[Ipv4Addr], running: &[Ipv4Addr]) -> bool {
         let mut voters: Vec<&Member> = self.members.iter().filter(|member| !member.is_learner).collect();
         let is_alive = |voters: &[&Member]| {
-            let running = voters.iter().filter(|member| member.address().is_some_and(&runs)).count();
-            2 * running > voters.len()
+            let runs = |member: &&&Member| running.iter().any(|node| member.is_at(*node));
+            2 * voters.iter().filter(runs).count() > voters.len()
         };
         leaving.iter().all(|address| {
             voters.retain(|member| !member.is_at(*address));
@@ -200,15 +201,9 @@ impl Member {
         })
     }
 
+    /// Whether it is on the node with this address. Members know each other by the cluster's first family, which may be IPv6.
     fn is_at(&self, node: Ipv4Addr) -> bool {
-        self.peer_urls.iter().any(|url| address(url) == Some(node.into()))
-    }
-
-    fn address(&self) -> Option<Ipv4Addr> {
-        self.peer_urls.iter().find_map(|url| match address(url)? {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
+        self.peer_urls.iter().filter_map(|url| address(url)).any(|address| is_of_node(address, node))
     }
 }
 
@@ -267,14 +262,16 @@ mod tests {
     #[test]
     fn members_are_read_with_their_addresses_before_they_have_a_name() {
         let members = Member::read_all(LISTED);
-        let told: Vec<_> =
-            members.iter().map(|member| (member.name.as_str(), member.address(), member.is_learner)).collect();
-        let address = |last| Some(Ipv4Addr::new(10, 201, 0, last));
-        assert_eq!(
-            told,
-            [("control-1", address(10), false), ("control-2", address(11), false), ("", address(12), true)]
-        );
-        assert!(members[0].is_at(Ipv4Addr::new(10, 201, 0, 10)) && !members[0].is_at(Ipv4Addr::new(10, 201, 0, 1)));
+        let told: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.is_learner)).collect();
+        assert_eq!(told, [("control-1", false), ("control-2", false), ("", true)]);
+        let numbers = [("10.201.0.10", "[fd00::a]"), ("10.201.0.11", "[fd00::b]"), ("10.201.0.12", "[fd00::c]")];
+        let v6 = numbers.iter().fold(LISTED.to_owned(), |listed, (v4, v6)| listed.replace(v4, v6));
+        for listed in [LISTED.to_owned(), v6] {
+            for (index, member) in Member::read_all(&listed).iter().enumerate() {
+                let at: Vec<u8> = (1..20).filter(|last| member.is_at(Ipv4Addr::new(10, 201, 0, *last))).collect();
+                assert_eq!(at, [10 + u8::try_from(index).unwrap()], "{listed}");
+            }
+        }
         assert_eq!(Member::read_all("Error: context deadline exceeded\n"), []);
     }
 
@@ -300,9 +297,10 @@ mod tests {
         let etcd = |count: u8| etcd(&engine, &(1..=count).map(line).collect::<String>());
         let outlives = |count, leaving: &[u8], stopped: &[u8]| {
             let at = |last: &u8| Ipv4Addr::new(10, 0, 0, *last);
-            let stopped: Vec<Ipv4Addr> = stopped.iter().map(at).collect();
+            let running: Vec<Ipv4Addr> =
+                (1..=count).filter(|number| !stopped.contains(number)).map(|number| at(&number)).collect();
             let leaving: Vec<Ipv4Addr> = leaving.iter().map(at).collect();
-            etcd(count).outlives(&leaving, |address| !stopped.contains(&address))
+            etcd(count).outlives(&leaving, &running)
         };
         assert!(outlives(3, &[1], &[]) && outlives(3, &[1], &[1]) && outlives(2, &[1], &[]));
         assert!(!outlives(3, &[1], &[2]), "one of two is no majority");

@@ -91,11 +91,9 @@ pub async fn control_plane(
 /// Whether etcd would answer no more once these control planes have gone one after the other.
 pub async fn loses_majority(engine: &dyn Engine, cluster: &Found, leaving: &[Ipv4Addr]) -> Result<bool, Failure> {
     let etcd = Etcd::reach(engine, &cluster.control_planes().collect::<Vec<_>>()).await?;
-    let runs = |address| {
-        let mut running = cluster.control_planes().filter(|node| node.container.running);
-        running.any(|node| node.address == Some(address))
-    };
-    Ok(!etcd.outlives(leaving, runs))
+    let running = cluster.control_planes().filter(|node| node.container.running);
+    let running: Vec<Ipv4Addr> = running.filter_map(|node| node.address).collect();
+    Ok(!etcd.outlives(leaving, &running))
 }
 
 /// How long the API server may take to forget a Node.

@@ -1,9 +1,9 @@
 //! The etcd of each fake cluster, as far as etcdctl tells of it and changes it: a change needs a majority that runs.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::held::Held;
-use crate::cluster::{CONTROL_PLANE, LABEL_JOINED, LABEL_ROLE};
+use super::held::{FakeContainer, Held};
+use crate::cluster::{CONTROL_PLANE, LABEL_JOINED, LABEL_POD_SUBNETS, LABEL_ROLE};
 use crate::driver::engine::Executed;
 
 /// A member of the etcd of a cluster.
@@ -12,6 +12,8 @@ pub(crate) struct FakeMember {
     id: u32,
     name: String,
     pub(crate) address: Ipv4Addr,
+    /// By which the others know it: of the cluster's first family.
+    peer: IpAddr,
     pub(crate) is_learner: bool,
 }
 
@@ -26,8 +28,13 @@ impl Held {
             && !labels.contains_key(LABEL_JOINED)
             && !members.iter().any(|member| member.address == found.address)
         {
-            let name = found.container.name.clone();
-            members.push(FakeMember { id: number(members), name, address: found.address, is_learner: false });
+            let (name, address) = (found.container.name.clone(), found.address);
+            let is_v6_first = labels
+                .get(LABEL_POD_SUBNETS)
+                .is_some_and(|subnets| subnets.split(',').next().is_some_and(|subnet| subnet.contains(':')));
+            let v6 = found.extras.address_v6.filter(|_| is_v6_first).map(IpAddr::V6);
+            let peer = v6.unwrap_or(address.into());
+            members.push(FakeMember { id: number(members), name, address, peer, is_learner: false });
         }
     }
 
@@ -62,21 +69,29 @@ impl Held {
         match words {
             ["member", "list", ..] => {
                 let line = |member: &FakeMember| {
-                    let FakeMember { id, name, address, is_learner } = member;
-                    format!("{id}, started, {name}, https://{address}:2380, https://{address}:2379, {is_learner}\n")
+                    let FakeMember { id, name, peer, is_learner, .. } = member;
+                    let url = |port| format!("https://{}", SocketAddr::new(*peer, port));
+                    format!("{id}, started, {name}, {}, {}, {is_learner}\n", url(2380), url(2379))
                 };
                 return Ok(members.iter().map(line).collect());
             }
             ["member", "add", name, "--learner", urls] => {
-                let address = urls.trim_start_matches("--peer-urls=https://").trim_end_matches(":2380");
-                let address: Ipv4Addr = address.parse().map_err(|_| "malformed URL")?;
+                let url: SocketAddr =
+                    urls.trim_start_matches("--peer-urls=https://").parse().map_err(|_| "malformed URL")?;
+                let peer = url.ip();
+                let is_at = |found: &&FakeContainer| {
+                    found.network == network
+                        && [Some(found.address.into()), found.extras.address_v6.map(IpAddr::V6)].contains(&Some(peer))
+                };
+                let address = self.containers.values().find(is_at).ok_or("no such host")?.address;
                 if members.iter().any(|member| member.is_learner) {
                     return Err("etcdserver: too many learner members in cluster".into());
                 }
                 if members.iter().any(|member| member.address == address) {
                     return Err("etcdserver: Peer URLs already exists".into());
                 }
-                changed.push(FakeMember { id: number(&members), name: (*name).into(), address, is_learner: true });
+                let (id, name) = (number(&members), (*name).into());
+                changed.push(FakeMember { id, name, address, peer, is_learner: true });
             }
             ["member", "promote", id] => {
                 let index = position(id)?;

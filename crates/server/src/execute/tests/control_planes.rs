@@ -122,6 +122,23 @@ async fn sweep(cloud: &Cloud) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn etcds_of_either_family_grow_and_shrink() {
+    let v6_first = "--pod-subnet fd00:1::/56,10.244.0.0/16 --service-subnet fd00:2::/112,10.96.0.0/16 --ip-family dual";
+    for words in ["--ip-family ipv6", v6_first, "--ip-family dual"] {
+        let cloud = with_cluster(&format!("-n 4 --control-planes 3 {words}")).await;
+        succeed(&cloud, ADD).await;
+        assert_available(&cloud, 5);
+        let leaving: Vec<String> = names(&cloud).into_iter().filter(|name| name.starts_with("control-")).collect();
+        succeed(&cloud, &format!("delete node {} {}", leaving[0], leaving[1])).await;
+        assert_available(&cloud, 3);
+        let before = shape(&cloud);
+        cloud.kubernetes.go(Stage::Answer, Manner::Hangs);
+        assert!(run(&cloud, ADD_ONE).await.outcome.is_err());
+        assert_eq!(shape(&cloud), before, "{words}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cluster_of_one_grows_to_three_and_further() {
     let cloud = with_cluster("-n 2").await;
     let ended = succeed(&cloud, ADD).await;
