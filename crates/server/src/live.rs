@@ -172,6 +172,11 @@ impl Live {
         self.lock().clusters.get(&cluster)?.api_server()
     }
 
+    /// The nodes of a cluster that pods were sent away from because they were to go.
+    pub(crate) fn draining(&self, cluster: Uuid) -> Vec<String> {
+        self.lock().clusters.get(&cluster).map(LiveCluster::draining).unwrap_or_default()
+    }
+
     /// Whether the API server of a cluster has told of everything since it is followed.
     fn has_listed(&self, identity: &Identity) -> bool {
         self.lock().clusters.get(&identity.id).is_some_and(LiveCluster::has_listed)

@@ -4,9 +4,9 @@
 //! as being deleted was being deleted; a network without nodes is what remains of either, and so are nodes without
 //! control plane and network: the engine made them after everything else had been removed. Nodes on a network without a
 //! control plane qbo never leaves: somebody else removed it, and what is left is theirs to look at. Of a cluster that is
-//! well, a node goes that was brought in and bears no mark, and one whose mark says that it was leaving. A node that was
-//! killed and is held back from its end is let go, and started anew. Containers of shells go with the server
-//! whose they were.
+//! well, a node goes that was brought in and bears no mark, and one whose mark says that it was leaving; one that pods were
+//! leaving before it bore that mark stays, and has pods again. A node that was killed and is held back from its end is let go, and
+//! started anew. Containers of shells go with the server whose they were.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -100,6 +100,7 @@ pub async fn sweep(services: &Services) -> Result<(), EngineError> {
         outcome = outcome.and(complete_marks(services, &cluster).await);
         outcome = outcome.and(sweep_nodes(services, &cluster).await);
         outcome = outcome.and(sweep_ports(services, &cluster).await);
+        uncordon_nodes(services, &cluster.identity).await;
         release_nodes(services, &cluster).await;
     }
     for probe in engine.containers(LABEL_PROBE).await? {
@@ -209,6 +210,20 @@ async fn sweep_ports(services: &Services, cluster: &Found) -> Result<(), EngineE
         services.engine.remove_container(&port.container.id).await?;
     }
     Ok(())
+}
+
+/// Lets pods be scheduled again to nodes that stay, because what was to delete them was interrupted while pods left them.
+async fn uncordon_nodes(services: &Services, Identity { user, name, id }: &Identity) {
+    let draining = services.live.draining(*id);
+    if draining.is_empty() {
+        return;
+    }
+    let Some(api_server) = services.live.api_server(*id) else { return };
+    let Ok(_claim) = services.operations.claim((user, name), Business::default(), "clean-up") else { return };
+    for node in draining {
+        tracing::info!(cluster = name, user, node, "letting pods be scheduled again to a node that was to be deleted");
+        remove::uncordon(&*api_server, &node).await;
+    }
 }
 
 /// Nobody tells of a node that was killed and cannot end: an engine that dies leaves some.

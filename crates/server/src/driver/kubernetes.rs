@@ -21,7 +21,7 @@ use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Config};
 use qbo_api::message::Code;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Progress;
 use crate::error::Failure;
@@ -74,8 +74,11 @@ pub trait ApiServer: Send + Sync {
     async fn await_lease(&self, namespace: &str, name: &str);
     /// Whether pods may be scheduled to a node; not where there is none of this name.
     async fn is_schedulable(&self, node: &str) -> Result<bool, KubernetesError>;
-    /// Lets pods be scheduled to a node, or keeps them away.
-    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError>;
+    /// Keeps pods away from a node that is to go, and has the node say so ([`NodeStatus::draining`]).
+    async fn cordon(&self, node: &str) -> Result<(), KubernetesError>;
+    /// Lets pods be scheduled again to a node that was to go; one that somebody else cordoned stays as it is, and one that is not there is
+    /// no error.
+    async fn uncordon(&self, node: &str) -> Result<(), KubernetesError>;
     /// Has all pods leave a node, those aside that belong to it, as far as disruption budgets allow; waits until they
     /// have. `waiting` is told which have not, and why, whenever that changes.
     async fn drain(&self, node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError>;
@@ -92,6 +95,8 @@ pub struct NodeStatus {
     pub ready: bool,
     /// Whether its network alone keeps it from that: no CNI was brought to it.
     pub lacks_network: bool,
+    /// Whether qbo keeps pods away from it because it is to go.
+    pub draining: bool,
     /// The image's operating system, as `Debian GNU/Linux 13 (trixie)`.
     pub os: String,
     /// The kernel's release.
@@ -263,10 +268,24 @@ impl ApiServer for KubeApiServer {
         Ok(found.is_some_and(|found| found.spec.and_then(|spec| spec.unschedulable) != Some(true)))
     }
 
-    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError> {
+    async fn cordon(&self, node: &str) -> Result<(), KubernetesError> {
+        let patch = json!({"metadata": {"annotations": {DRAINING: "true"}}, "spec": {"unschedulable": true}});
         let nodes = Api::<Node>::all(self.client.clone());
-        let done = if away { nodes.cordon(node).await } else { nodes.uncordon(node).await };
+        let done = nodes.patch(node, &PatchParams::default(), &Patch::Merge(patch)).await;
         done.map(drop).map_err(|error| failed("cordon", node, &error))
+    }
+
+    async fn uncordon(&self, node: &str) -> Result<(), KubernetesError> {
+        let nodes = Api::<Node>::all(self.client.clone());
+        let found = nodes.get_opt(node).await.map_err(|error| failed("get node", node, &error))?;
+        if !found.is_some_and(|found| is_draining(&found)) {
+            return Ok(());
+        }
+        let patch = json!({"metadata": {"annotations": {DRAINING: null}}, "spec": {"unschedulable": null}});
+        match nodes.patch(node, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            done => done.map(drop).map_err(|error| failed("uncordon", node, &error)),
+        }
     }
 
     async fn drain(&self, node: &str, waiting: Progress<'_>) -> Result<(), KubernetesError> {
@@ -320,6 +339,13 @@ impl KubeApiServer {
 /// troubles it puts in brackets.
 const NO_NETWORK: &str = "container runtime network not ready";
 
+/// The annotation of a Node that pods leave because it is to go.
+const DRAINING: &str = "qbo.io/draining";
+
+fn is_draining(node: &Node) -> bool {
+    node.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(DRAINING))
+}
+
 fn node_status(node: &Node) -> NodeStatus {
     let status = node.status.as_ref();
     let information = status.and_then(|status| status.node_info.as_ref());
@@ -333,6 +359,7 @@ fn node_status(node: &Node) -> NodeStatus {
             condition.status == "False"
                 && condition.message.as_deref().is_some_and(|message| message.starts_with(NO_NETWORK))
         }),
+        draining: is_draining(node),
         heard: heard.map(|time| time.0.as_second()).unwrap_or_default(),
         os: information.map(|information| information.os_image.clone()).unwrap_or_default(),
         kernel: information.map(|information| information.kernel_version.clone()).unwrap_or_default(),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -25,9 +25,6 @@ use crate::report::Reporter;
 
 /// How long the API server may take to learn which control planes are left.
 const OBJECTS_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long the API server may take to let pods be scheduled to a node again.
-const UNCORDON_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(
     services: &Services,
@@ -116,13 +113,11 @@ impl Leave<'_> {
             self.reporter.step(&self.cluster.identity.name, &container.name, "delete", "docker DELETE /containers");
         let removed = async {
             // From here on an interrupted deletion is finished by the clean-up.
-            Mark::Leaving.write(engine, &container.id).await?;
-            remove::node_of(engine, self.cluster, &*self.api_server, node).await?;
-            // What leads to it leads nowhere now.
-            for port in self.cluster.ports.iter().filter(|port| port.target == container.name) {
-                engine.remove_container(&port.container.id).await?;
+            if let Err(error) = Mark::Leaving.write(engine, &container.id).await {
+                remove::uncordon(&*self.api_server, &container.name).await;
+                return Err(error.into());
             }
-            Ok::<_, Failure>(())
+            remove::node_of(engine, self.cluster, &*self.api_server, node).await
         };
         step.conclude(removed.await)
     }
@@ -145,12 +140,10 @@ impl Leave<'_> {
         let name = &node.container.name;
         let step = self.reporter.step(&self.cluster.identity.name, name, "drain", "kubernetes POST evictions");
         let waiting = |line: &str| step.progress(line);
-        // One that somebody has cordoned stays so.
-        let cordoned = AtomicBool::new(false);
         let drained = async {
+            // One that somebody has cordoned stays so.
             if self.api_server.is_schedulable(name).await? {
-                cordoned.store(true, Ordering::Relaxed);
-                self.api_server.cordon(name, true).await?;
+                self.api_server.cordon(name).await?;
             }
             self.api_server.drain(name, &waiting).await?;
             stay.ends()
@@ -167,26 +160,13 @@ impl Leave<'_> {
             }
         };
         let drained = self.running.token().run_until_cancelled(drained).await;
-        if let Err(mut failure) = drained.unwrap_or_else(|| Err(Failure::cancelled())) {
+        if let Err(failure) = drained.unwrap_or_else(|| Err(Failure::cancelled())) {
             step.failed(&failure.problem);
-            if cordoned.into_inner()
-                && let Err(trouble) = self.uncordon(name).await
-            {
-                tracing::warn!(failure = %trouble, node = name, "no pods are scheduled to it any more");
-                let first = if failure.cure.is_empty() { String::new() } else { format!("{}; ", failure.cure) };
-                failure.cure =
-                    format!("{first}once it answers let pods be scheduled to it again: kubectl uncordon {name}");
-            }
+            remove::uncordon(&*self.api_server, name).await;
             return Err(failure);
         }
         step.done();
         Ok(())
-    }
-
-    async fn uncordon(&self, node: &str) -> Result<(), Failure> {
-        let uncordoned = tokio::time::timeout(UNCORDON_LIMIT, self.api_server.cordon(node, false)).await;
-        let late = |_| Failure::new(Code::TIMEOUT, "the API server does not answer", "");
-        Ok(uncordoned.map_err(late)??)
     }
 }
 

@@ -138,6 +138,12 @@ impl LiveCluster {
         container.zip(status).is_some_and(|(container, status)| container.running && status.heard >= container.started)
     }
 
+    /// The nodes that pods were sent away from because they were to go.
+    pub(super) fn draining(&self) -> Vec<String> {
+        let statuses = self.statuses.iter().filter(|status| status.draining);
+        statuses.map(|status| status.name.clone()).collect()
+    }
+
     pub(super) fn node_state(&self, name: &str) -> Option<State> {
         self.nodes.values().find(|node| node.name == name).map(|node| node.state)
     }

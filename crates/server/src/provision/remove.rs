@@ -39,7 +39,8 @@ pub async fn networks(engine: &dyn Engine, identity: &Identity) -> Result<(), En
     Ok(())
 }
 
-/// Removes a node of a cluster, which is as it was found a moment ago.
+/// Removes a node of a cluster, which is as it was found a moment ago, after the ports that lead to it: its address may soon be
+/// another's.
 pub async fn node_of(
     engine: &dyn Engine,
     cluster: &Found,
@@ -47,6 +48,9 @@ pub async fn node_of(
     leaving: &FoundNode,
 ) -> Result<(), Failure> {
     let Container { id, name, .. } = &leaving.container;
+    for port in cluster.ports.iter().filter(|port| port.target == *name) {
+        engine.remove_container(&port.container.id).await?;
+    }
     match (leaving.role, leaving.address) {
         (Role::ControlPlane, Some(address)) => {
             control_plane(engine, cluster, api_server, &Leaving { container: id, name, address }).await
@@ -99,6 +103,9 @@ pub async fn loses_majority(engine: &dyn Engine, cluster: &Found, leaving: &[Ipv
 /// How long the API server may take to forget a Node.
 const NODE_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long the API server may take to let pods be scheduled to a node again.
+const UNCORDON_LIMIT: Duration = Duration::from_secs(10);
+
 /// Removes one node: its container, by id or name, and its Node. The container stops first, for a kubelet that runs might
 /// register anew; it goes last, for by it an interrupted removal is found again.
 pub async fn node(
@@ -119,6 +126,15 @@ pub async fn node(
         })??;
     }
     Ok(engine.remove_container(container).await?)
+}
+
+/// Lets pods be scheduled again to a node that was to go and stays. Where the API server does not answer, the clean-up does so once it does.
+pub async fn uncordon(api_server: &dyn ApiServer, node: &str) {
+    match tokio::time::timeout(UNCORDON_LIMIT, api_server.uncordon(node)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, node, "no pods are scheduled to it yet"),
+        Err(_) => tracing::warn!(node, "no pods are scheduled to it yet: the API server does not answer"),
+    }
 }
 
 /// An API server is asked again where the way to it, or etcd behind it, has just changed.

@@ -61,6 +61,8 @@ struct Shared {
     pods: Mutex<Vec<PodStatus>>,
     /// Nodes that pods are kept away from.
     cordoned: Mutex<BTreeSet<String>>,
+    /// Those of them that are to go.
+    draining: Mutex<BTreeSet<String>>,
     /// How often something was asked for.
     asked: AtomicUsize,
     hung: Notify,
@@ -75,6 +77,7 @@ impl Default for Shared {
             nodes: Mutex::default(),
             pods: Mutex::default(),
             cordoned: Mutex::default(),
+            draining: Mutex::default(),
             asked: AtomicUsize::default(),
             hung: Notify::new(),
             observations: broadcast::Sender::new(1024),
@@ -143,14 +146,14 @@ impl FakeKubernetes {
     /// A node is Ready, if it was not.
     pub(crate) fn ready(&self, name: &str) {
         if self.shared.nodes.lock().unwrap().insert(name.into(), true) != Some(true) {
-            self.shared.tell(Observation::Node(Seen::Put(status(name, true))));
+            self.shared.tell_node(name);
         }
     }
 
     /// A node is no longer Ready.
     pub(crate) fn unready(&self, name: &str) {
         self.shared.nodes.lock().unwrap().insert(name.into(), false);
-        self.shared.tell(Observation::Node(Seen::Put(status(name, false))));
+        self.shared.tell_node(name);
     }
 }
 
@@ -204,7 +207,7 @@ impl ApiServer for FakeApiServer {
         }
         let receiver = self.shared.observations.subscribe();
         let nodes = self.shared.nodes.lock().unwrap();
-        let nodes = nodes.iter().map(|(name, ready)| Seen::Put(status(name, *ready)));
+        let nodes = nodes.iter().map(|(name, ready)| Seen::Put(self.shared.status(name, *ready)));
         let nodes: Vec<_> = std::iter::once(Seen::Listing).chain(nodes).chain([Seen::Listed]).collect();
         let pods = self.shared.pods.lock().unwrap().clone().into_iter().map(Seen::Put);
         let pods: Vec<_> = std::iter::once(Seen::Listing).chain(pods).chain([Seen::Listed]).collect();
@@ -241,14 +244,20 @@ impl ApiServer for FakeApiServer {
         Ok(!self.shared.cordoned.lock().unwrap().contains(node))
     }
 
-    async fn cordon(&self, node: &str, away: bool) -> Result<(), KubernetesError> {
+    async fn cordon(&self, node: &str) -> Result<(), KubernetesError> {
         self.shared.pass(Stage::Cordon).await?;
-        let mut cordoned = self.shared.cordoned.lock().unwrap();
-        if away {
-            cordoned.insert(node.into())
-        } else {
-            cordoned.remove(node)
-        };
+        self.shared.cordoned.lock().unwrap().insert(node.into());
+        self.shared.draining.lock().unwrap().insert(node.into());
+        self.shared.tell_node(node);
+        Ok(())
+    }
+
+    async fn uncordon(&self, node: &str) -> Result<(), KubernetesError> {
+        self.shared.pass(Stage::Cordon).await?;
+        if self.shared.draining.lock().unwrap().remove(node) {
+            self.shared.cordoned.lock().unwrap().remove(node);
+            self.shared.tell_node(node);
+        }
         Ok(())
     }
 
@@ -260,6 +269,8 @@ impl ApiServer for FakeApiServer {
     async fn delete_node(&self, node: &str) -> Result<(), KubernetesError> {
         self.shared.pass(Stage::Remove).await?;
         self.shared.nodes.lock().unwrap().remove(node);
+        self.shared.cordoned.lock().unwrap().remove(node);
+        self.shared.draining.lock().unwrap().remove(node);
         self.shared.applied.lock().unwrap().retain(|name| *name != format!("Node {node}"));
         self.shared.tell(Observation::Node(Seen::Gone(node.into())));
         Ok(())
@@ -293,7 +304,7 @@ impl Shared {
 
     fn make_ready(&self, name: &str, ready: Progress<'_>) {
         self.nodes.lock().unwrap().insert(name.into(), true);
-        self.tell(Observation::Node(Seen::Put(status(name, true))));
+        self.tell_node(name);
         ready(name);
     }
 
@@ -301,15 +312,23 @@ impl Shared {
         // Nobody watches: nobody is told.
         let _ = self.observations.send(observation);
     }
-}
 
-fn status(name: &str, ready: bool) -> NodeStatus {
-    NodeStatus {
-        name: name.into(),
-        ready,
-        lacks_network: name.contains("without-network"),
-        os: "Debian GNU/Linux 13 (trixie)".into(),
-        kernel: "6.12.0".into(),
-        heard: i64::MAX,
+    fn tell_node(&self, name: &str) {
+        let ready = self.nodes.lock().unwrap().get(name).copied();
+        if let Some(ready) = ready {
+            self.tell(Observation::Node(Seen::Put(self.status(name, ready))));
+        }
+    }
+
+    fn status(&self, name: &str, ready: bool) -> NodeStatus {
+        NodeStatus {
+            name: name.into(),
+            ready,
+            lacks_network: name.contains("without-network"),
+            draining: self.draining.lock().unwrap().contains(name),
+            os: "Debian GNU/Linux 13 (trixie)".into(),
+            kernel: "6.12.0".into(),
+            heard: i64::MAX,
+        }
     }
 }

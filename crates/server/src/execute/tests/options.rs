@@ -259,16 +259,30 @@ async fn a_port_that_a_killed_server_was_adding_is_removed_at_its_next_start() {
 
 #[tokio::test(start_paused = true)]
 async fn a_port_goes_with_the_node_it_leads_to() {
-    let cloud = Cloud::new();
     let file = "apiVersion: qbo.io/v1\nkind: Cluster\nname: alex\nnodes:\n- role: control-plane\n- role: worker\n  ports: ['8080:80']\n- role: worker\n";
-    cloud.succeed_with("add cluster -f cluster.yaml", file).await;
-    let found = ports(&cloud);
-    let worker =
-        nodes(&cloud).into_iter().find(|node| Some(node.address) == found[0].port.map(|(_, target)| target)).unwrap();
-    assert_ne!(worker.container.labels[LABEL_ROLE], PORT);
-    let name = worker.container.name.split('.').next().unwrap().to_owned();
-    cloud.succeed(&format!("delete node {name} --force")).await;
-    assert!(ports(&cloud).is_empty());
+    // Also where its deletion is interrupted.
+    for interrupted in [None, Some("stop_container"), Some("remove_container")] {
+        let mut cloud = Cloud::new();
+        cloud.succeed_with("add cluster -f cluster.yaml", file).await;
+        let target = ports(&cloud)[0].port.map(|(_, target)| target);
+        let worker = nodes(&cloud).into_iter().find(|node| Some(node.address) == target).unwrap();
+        assert_ne!(worker.container.labels[LABEL_ROLE], PORT);
+        let line = format!("delete node {} --force", worker.container.name.split('.').next().unwrap());
+        if let Some(call) = interrupted {
+            cloud.engine.trouble_with(call, Trouble::Hangs(Moment::Never));
+            tokio::select! {
+                ended = cloud.run(&line) => panic!("{ended:?}"),
+                () = cloud.engine.hung() => {}
+            }
+            cloud.restart();
+            cloud.answers("alex").await;
+            cloud.sweep().await;
+        } else {
+            cloud.succeed(&line).await;
+        }
+        assert!(ports(&cloud).is_empty(), "{interrupted:?}");
+        assert_eq!(nodes(&cloud).len(), 2, "{interrupted:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
