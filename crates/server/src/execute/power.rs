@@ -170,13 +170,19 @@ async fn turn_one(
     let Target { cluster, nodes, companions, claim, whole, retained } = target;
     // Where nobody knows how it was made it is waited for until it is Ready.
     let has_cni = cluster.recorded().map_or(true, |recorded| recorded.cni != Cni::None);
-    let containers = nodes.iter().map(|node| &node.container).chain(&companions);
-    let others: Vec<&Container> = containers.filter(|container| container.running == (power == Power::Off)).collect();
-    // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
-    let is_ready = |name: &str| services.live.node_state(cluster.identity.id, name) == Some(State::Ready);
-    let running_nodes = nodes.iter().map(|node| &node.container).filter(|container| container.running);
-    let stuck = running_nodes.filter(|container| power == Power::On && !is_ready(&container.name));
-    let turned: Vec<&Container> = others.iter().copied().chain(stuck).collect();
+    let containers = || nodes.iter().map(|node| &node.container).chain(&companions);
+    let others: Vec<&Container> = containers().filter(|container| container.running == (power == Power::Off)).collect();
+    let turned: Vec<&Container> = match power {
+        Power::On => {
+            // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
+            let is_ready = |name: &str| services.live.node_state(cluster.identity.id, name) == Some(State::Ready);
+            let running_nodes = nodes.iter().map(|node| &node.container).filter(|container| container.running);
+            let stuck = running_nodes.filter(|container| !is_ready(&container.name));
+            others.iter().copied().chain(stuck).collect()
+        }
+        // What ended by itself would come back with the engine, and what somebody paused is still there.
+        Power::Off => containers().collect(),
+    };
     let mut outcome = switch(services, &cluster, &turned, power, reporter, Some(running)).await;
     if outcome.is_ok() && power == Power::On && !retained {
         outcome = await_ready(services, &cluster, (&nodes, has_cni), reporter, running).await;

@@ -383,6 +383,16 @@ async fn clusters_stop_and_start_and_twice_is_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_ended_by_itself_is_stopped_too_so_that_it_stays_so() {
+    let (cloud, _) = with_cluster(2).await;
+    let ended = cloud.services.live.glance(USER).nodes()[1].id.clone();
+    cloud.engine.halt_container(&ended);
+    cloud.becomes("alex", State::NotReady).await;
+    cloud.succeed("stop cluster alex").await;
+    assert!(cloud.engine.calls().contains(&format!("stop_container {ended}")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nodes_stop_and_start_by_name_and_by_id() {
     let (cloud, names) = with_cluster(3).await;
     let id = cloud.services.live.glance(USER).nodes()[2].id.clone();
