@@ -120,8 +120,12 @@ fn what_happens_behind_qbos_back_is_seen() {
 
     let network = scene.rows("networks", CLUSTER);
     let mut networks = Follower::start(&scene, "networks", CLUSTER);
+    // What somebody connected to the cluster's network, as people do with registries, is theirs, and does not keep the network.
+    let guest = ["run", "--detach", "--rm", "--network", CLUSTER, "--entrypoint", "sleep", image(), "infinity"];
+    let guest = scene.docker.run(&guest);
     scene.server().done(&format!("delete cluster {CLUSTER}"));
     networks.sees(SOON, "delete", |row| row["id"] == network[0]["id"]);
+    scene.docker.run(&["rm", "--force", &guest]);
     scene.assert_clean();
     scene.end();
 }

@@ -18,7 +18,7 @@ use bollard::auth::DockerCredentials;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
-use bollard::models::{ContainerSummaryStateEnum, Ipam, IpamConfig, NetworkCreateRequest};
+use bollard::models::{ContainerSummaryStateEnum, Ipam, IpamConfig, NetworkCreateRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
     ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
@@ -120,6 +120,18 @@ impl DockerEngine {
         }
     }
 
+    /// Takes all containers off a network. They stay, on their other networks.
+    async fn disconnect_all(&self, network: &str) -> Result<(), EngineError> {
+        let docker = self.docker().await?;
+        let failed = |error| failed("docker POST /networks/disconnect", network, error);
+        let found = docker.inspect_network(network, None).await.map_err(failed)?;
+        for container in found.containers.unwrap_or_default().into_keys() {
+            let request = NetworkDisconnectRequest { container, force: Some(true) };
+            docker.disconnect_network(network, request).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// The connection, with the API's version agreed upon.
     async fn docker(&self) -> Result<&Docker, EngineError> {
         let connect = async || {
@@ -180,7 +192,15 @@ impl Engine for DockerEngine {
     }
 
     async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
-        absent_is_fine(self.docker().await?.remove_network(id).await, "docker DELETE /networks", id)
+        let docker = self.docker().await?;
+        let removed = match docker.remove_network(id).await {
+            Err(Error::DockerResponseServerError { status_code: 403, .. }) => {
+                self.disconnect_all(id).await?;
+                docker.remove_network(id).await
+            }
+            removed => removed,
+        };
+        absent_is_fine(removed, "docker DELETE /networks", id)
     }
 
     async fn containers(&self, label: &str) -> Result<Vec<Container>, EngineError> {

@@ -36,7 +36,7 @@ pub trait Engine: Send + Sync + 'static {
         subnet_v6: Option<Ipv6Net>,
         labels: &Labels,
     ) -> Result<String, EngineError>;
-    /// Removes a network; one that is not there is no error.
+    /// Removes a network, and what somebody else connected to it from it; one that is not there is no error.
     async fn remove_network(&self, id: &str) -> Result<(), EngineError>;
 
     /// All containers of this server, running or not, that have this label.

@@ -1,5 +1,6 @@
 //! Nodes that come, go, stop and start.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use qbo_api::message::{Code, StepState};
@@ -354,7 +355,7 @@ async fn a_node_whose_deletion_was_cut_off_while_it_was_drained_has_pods_again()
     cloud.restart();
     cloud.answers("alex").await;
     cloud.sweep().await;
-    assert_eq!(cloud.kubernetes.cordoned().into_iter().collect::<Vec<_>>(), [other.clone()]);
+    assert_eq!(cloud.kubernetes.cordoned(), BTreeSet::from([other.clone()]));
     assert_eq!(cloud.everything(), before);
 
     // Nor does it stay so where the engine fails once the pods have left.
@@ -363,7 +364,7 @@ async fn a_node_whose_deletion_was_cut_off_while_it_was_drained_has_pods_again()
         .engine
         .trouble_with("put_archive", Trouble::Fails(EngineFault::Refused { status: 500, message: "no".into() }));
     cloud.fail(&line).await;
-    assert_eq!(cloud.kubernetes.cordoned().into_iter().collect::<Vec<_>>(), [other]);
+    assert_eq!(cloud.kubernetes.cordoned(), BTreeSet::from([other]));
     cloud.succeed(&line).await;
 }
 
