@@ -48,6 +48,8 @@ const FIRST_LIMIT: Duration = Duration::from_secs(30);
 /// What is known now.
 pub struct Live {
     inner: Mutex<Inner>,
+    /// Held from the moment the engine is asked until its answer is taken in: no older answer comes after a newer one.
+    look: tokio::sync::Mutex<()>,
     /// The sequence, for those who wait for something.
     moved: watch::Sender<u64>,
     /// Rung whenever an API server answers that did not.
@@ -109,6 +111,7 @@ impl Live {
         };
         let live = Arc::new(Self {
             inner: Mutex::new(inner),
+            look: tokio::sync::Mutex::default(),
             moved: watch::Sender::new(sequence),
             reached: Notify::new(),
             mirrors,

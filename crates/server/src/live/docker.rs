@@ -78,6 +78,7 @@ async fn list(services: &Services) -> Result<(), EngineError> {
 /// Looks at everything that the engine holds: after a gap, and so that whoever changed something finds it changed.
 pub(crate) async fn settle(services: &Services) -> Result<(), EngineError> {
     let observer = &*services.observer;
+    let _turn = services.live.look.lock().await;
     let (containers, networks) = tokio::try_join!(observer.containers(LABEL_CLUSTER_ID), observer.networks())?;
     // A list does not tell since when a container runs.
     let whole = containers.iter().map(async |listed| match services.live.recall(listed) {
@@ -91,6 +92,7 @@ pub(crate) async fn settle(services: &Services) -> Result<(), EngineError> {
 
 /// Looks at one container, so that whoever changed it finds it changed.
 pub(crate) async fn look_at(services: &Services, container: &str) -> Result<(), EngineError> {
+    let _turn = services.live.look.lock().await;
     match services.observer.container(container).await? {
         Some(container) => services.live.container_seen(container),
         None => services.live.container_gone(container),
@@ -108,10 +110,13 @@ async fn look(services: &Services, event: EngineEvent) -> Result<(), EngineError
             live.container_runs(&id, runs, since);
             look_at(services, &id).await?;
         }
-        EngineEvent::Network(id) => match services.observer.network(&id).await? {
-            Some(network) => live.network_seen(network),
-            None => live.network_gone(&id),
-        },
+        EngineEvent::Network(id) => {
+            let _turn = live.look.lock().await;
+            match services.observer.network(&id).await? {
+                Some(network) => live.network_seen(network),
+                None => live.network_gone(&id),
+            }
+        }
         EngineEvent::Image => look_at_images(services).await?,
     }
     Ok(())

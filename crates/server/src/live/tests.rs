@@ -1,9 +1,11 @@
 //! What is known, and what is told of it, whoever caused it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use qbo_api::message::{Change, Message, Payload};
 use qbo_api::model::State;
+use tokio::sync::Notify;
 
 use crate::access::User;
 use crate::driver::fake::{FakeImage, Manner, Stage};
@@ -98,6 +100,26 @@ async fn what_is_done_with_docker_behind_our_back_is_told() {
             break;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_before_an_event_does_not_come_after_it() {
+    let (cloud, [_, worker], _) = with_cluster().await;
+    let container = cloud.services.live.glance(USER).nodes()[1].id.clone();
+    let late = Arc::new(Notify::new());
+    cloud.engine.answer_late(&late);
+    let event = async {
+        cloud.engine.hung().await;
+        cloud.engine.halt_container(&container);
+        // Long enough for whoever listens.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        late.notify_one();
+    };
+    let (looked, ()) = tokio::join!(super::look_at(&cloud.services, &container), event);
+    looked.unwrap();
+    let stopped = || (cloud.services.live.glance(USER).nodes()[1].state == State::Stopped).then_some(());
+    cloud.services.live.wait("the worker to be stopped", Duration::from_mins(1), stopped).await.unwrap();
+    assert_eq!(cloud.services.live.glance(USER).nodes()[1].name, worker);
 }
 
 #[tokio::test(start_paused = true)]

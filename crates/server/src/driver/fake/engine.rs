@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,6 +50,8 @@ pub(crate) struct FakeEngine {
     no_ipv6: Mutex<Option<String>>,
     hung: Notify,
     carried_out: Notify,
+    /// What the answer to the next look at a container waits for.
+    late_look: Mutex<Option<Arc<Notify>>>,
     cuts_archives: AtomicBool,
     /// None: the engine has gone, and whoever listens is told so.
     events: broadcast::Sender<Option<EngineEvent>>,
@@ -79,6 +81,7 @@ impl Default for FakeEngine {
             no_ipv6: Mutex::default(),
             hung: Notify::new(),
             carried_out: Notify::new(),
+            late_look: Mutex::default(),
             cuts_archives: AtomicBool::new(false),
             events: broadcast::Sender::new(1024),
             programs: Mutex::default(),
@@ -186,6 +189,11 @@ impl FakeEngine {
             held.container(&id).unwrap().container.running = true;
             id
         })
+    }
+
+    /// The next look at a container sees it as it is then, and is answered only when somebody says so.
+    pub(crate) fn answer_late(&self, late: &Arc<Notify>) {
+        *self.late_look.lock().unwrap() = Some(Arc::clone(late));
     }
 
     /// Makes a network behind everybody's back, as `docker network create` does.
@@ -544,7 +552,13 @@ impl Observe for FakeEngine {
     }
 
     async fn container(&self, id: &str) -> Result<Option<Container>, EngineError> {
-        self.look(|held| held.containers.get(id).map(|found| found.container.clone()))
+        let found = self.look(|held| held.containers.get(id).map(|found| found.container.clone()));
+        let late = self.late_look.lock().unwrap().take();
+        if let Some(late) = late {
+            self.hung.notify_one();
+            late.notified().await;
+        }
+        found
     }
 
     async fn network(&self, id: &str) -> Result<Option<Network>, EngineError> {
