@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
@@ -14,6 +15,9 @@ use crate::provision::{Mark, STATE_PATH, USER_KUBECONFIG_PATH};
 
 /// The shortest and the longest time between two attempts to reach the engine.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The shortest and the longest time between two attempts to read a cluster.
+const READ_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// Follows the engine until `stop` is cancelled.
 pub async fn run(services: &Services, stop: &CancellationToken) {
@@ -36,14 +40,19 @@ async fn once(services: &Services) -> (bool, EngineError) {
     // The events are asked for before everything is listed, so that nothing falls between.
     let mut listed = std::pin::pin!(list(services));
     let mut early = Vec::new();
+    let mut unread = FuturesUnordered::new();
     let mut followed = false;
     loop {
         tokio::select! {
             biased;
             outcome = &mut listed, if !followed => match outcome {
-                Ok(()) => followed = true,
+                Ok(failed) => {
+                    unread.extend(failed.into_iter().map(|found| read_again(services, found)));
+                    followed = true;
+                }
                 Err(error) => return (false, error),
             },
+            Some(()) = unread.next() => {}
             event = events.next() => match event {
                 Some(Ok(event)) => early.push(event),
                 Some(Err(error)) => return (followed, error),
@@ -65,14 +74,16 @@ fn ended() -> EngineError {
     EngineError { operation: "docker GET /events", subject: String::new(), cause }
 }
 
-async fn list(services: &Services) -> Result<(), EngineError> {
+/// Lists everything; returns the clusters that could not be read.
+async fn list(services: &Services) -> Result<Vec<Found>, EngineError> {
     settle(services).await?;
     look_at_images(services).await?;
-    join_all(services.live.unread().iter().map(|found| read(services, found))).await;
+    let read = services.live.unread().into_iter().map(async |found| (!read(services, &found).await).then_some(found));
+    let failed = join_all(read).await.into_iter().flatten().collect();
     services.live.begun();
     // Something interrupted may be among what was listed.
     services.left_overs.ring();
-    Ok(())
+    Ok(failed)
 }
 
 /// Looks at everything that the engine holds: after a gap, and so that whoever changed something finds it changed.
@@ -128,13 +139,28 @@ async fn look_at_images(services: &Services) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Reads from a cluster's control planes how far it is, and follows its API server where it is complete. What cannot be
-/// read now will be after the next gap.
-async fn read(services: &Services, found: &Found) {
+/// Reads from a cluster's control planes how far it is, and follows its API server where it is complete; tells whether all of them could
+/// be read.
+async fn read(services: &Services, found: &Found) -> bool {
+    let mut is_read = true;
     for node in found.control_planes() {
         if let Err(error) = read_control_plane(services, found, &node.container.id).await {
             tracing::debug!(%error, node = node.container.name, "it cannot be read");
+            is_read = false;
         }
+    }
+    is_read
+}
+
+/// Reads a cluster that could not be read, as often as it takes.
+async fn read_again(services: &Services, found: Found) {
+    let mut pause = READ_AGAIN.0;
+    loop {
+        tokio::time::sleep(pause).await;
+        if read(services, &found).await {
+            return;
+        }
+        pause = (pause * 2).min(READ_AGAIN.1);
     }
 }
 

@@ -220,6 +220,16 @@ async fn a_server_that_starts_anew_knows_what_there_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cluster_that_cannot_be_read_at_first_is_read_later() {
+    let (mut cloud, ..) = with_cluster().await;
+    cloud.engine.refuse_files(true);
+    cloud.restart();
+    cloud.becomes("alex", State::Error).await;
+    cloud.engine.refuse_files(false);
+    cloud.becomes("alex", State::Ready).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_did_not_keep_up_goes_on_from_a_snapshot() {
     let (cloud, [_, worker], mut feed) = with_cluster().await;
     for number in 0..5000 {

@@ -50,6 +50,8 @@ pub(crate) struct FakeEngine {
     no_ipv6: Mutex<Option<String>>,
     hung: Notify,
     carried_out: Notify,
+    /// Whether nobody can read files of containers.
+    unreadable: AtomicBool,
     /// What the answer to the next look at a container waits for.
     late_look: Mutex<Option<Arc<Notify>>>,
     cuts_archives: AtomicBool,
@@ -81,6 +83,7 @@ impl Default for FakeEngine {
             no_ipv6: Mutex::default(),
             hung: Notify::new(),
             carried_out: Notify::new(),
+            unreadable: AtomicBool::new(false),
             late_look: Mutex::default(),
             cuts_archives: AtomicBool::new(false),
             events: broadcast::Sender::new(1024),
@@ -189,6 +192,11 @@ impl FakeEngine {
             held.container(&id).unwrap().container.running = true;
             id
         })
+    }
+
+    /// From now on nobody who looks can read files of containers, or everybody can.
+    pub(crate) fn refuse_files(&self, refuse: bool) {
+        self.unreadable.store(refuse, Ordering::Relaxed);
     }
 
     /// The next look at a container sees it as it is then, and is answered only when somebody says so.
@@ -566,6 +574,9 @@ impl Observe for FakeEngine {
     }
 
     async fn file(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        if self.unreadable.load(Ordering::Relaxed) {
+            return Err(EngineError { operation: "look", subject: path.into(), cause: EngineFault::TimedOut });
+        }
         self.look(|held| held.containers.get(container).and_then(|found| found.files.get(path).cloned()))
     }
 }
