@@ -16,10 +16,11 @@ use crate::cluster::FoundNode;
 use crate::driver::engine::{Engine, EngineFault, Executed};
 use crate::error::Failure;
 
-/// Before the words of etcdctl: run in a node, which holds more than one container.
+/// Before the words of etcdctl: run in a node, which holds more than one container. etcd listens on the loopback address of the
+/// cluster's first family alone.
 const ETCDCTL: &str = "crictl exec --sync \"$(crictl ps --quiet --state Running \
                        --label io.kubernetes.pod.namespace=kube-system --label io.kubernetes.container.name=etcd \
-                       | head -n 1)\" etcdctl --endpoints=https://127.0.0.1:2379 \
+                       | head -n 1)\" etcdctl --endpoints=https://localhost:2379 \
                        --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt \
                        --key=/etc/kubernetes/pki/etcd/healthcheck-client.key";
 
