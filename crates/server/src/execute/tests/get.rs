@@ -4,7 +4,7 @@ use qbo_api::message::{Code, Output, Payload};
 use qbo_api::model::State;
 
 use crate::driver::fake::{FakeImage, Manner, Stage};
-use crate::execute::fixture::Cloud;
+use crate::execute::fixture::{Cloud, USER};
 
 /// A host with a cluster of a control plane and a worker: its nodes as name and id, the control plane first.
 async fn with_cluster() -> (Cloud, [(String, String); 2]) {
@@ -69,6 +69,25 @@ async fn a_kubeconfig_is_told_as_it_is_on_disk() {
     let kubeconfig = std::fs::read_to_string(cloud.kubeconfig("alex")).unwrap();
     let payloads: Vec<&Payload> = ended.messages.iter().map(|message| &message.payload).collect();
     assert_eq!(payloads, [&Payload::Output(vec![Output::Kubeconfig { kubeconfig }])]);
+}
+
+#[tokio::test]
+async fn a_network_is_named_by_its_cluster_and_tells_all_its_ranges() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster dev -n 1 --ip-family dual").await;
+    cloud.succeed("add cluster other -n 1").await;
+    let rows = cloud.services.live.glance(USER).cluster_rows();
+    let id = &rows.iter().find(|row| row.name == "dev").unwrap().id;
+    for reference in ["dev", &id[..8]] {
+        let ended = cloud.succeed(&format!("get networks {reference}")).await;
+        let [Payload::Networks(rows)] = &ended.messages.iter().map(|message| &message.payload).collect::<Vec<_>>()[..]
+        else {
+            panic!("{ended:?}")
+        };
+        let [row] = rows.as_slice() else { panic!("{reference}: {rows:?}") };
+        assert_eq!(row.name, "dev");
+        assert!(row.subnet.starts_with("198.18.0.0/24,fd00:") && row.subnet.ends_with("/64"), "{row:?}");
+    }
 }
 
 #[tokio::test]
