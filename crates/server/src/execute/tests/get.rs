@@ -3,8 +3,9 @@
 use qbo_api::message::{Code, Output, Payload};
 use qbo_api::model::State;
 
-use crate::driver::fake::{FakeImage, Manner, Stage};
+use crate::driver::fake::{FakeImage, Manner, Moment, Stage, Trouble};
 use crate::execute::fixture::{Cloud, USER};
+use crate::executor::Executor;
 
 /// A host with a cluster of a control plane and a worker: its nodes as name and id, the control plane first.
 async fn with_cluster() -> (Cloud, [(String, String); 2]) {
@@ -88,6 +89,18 @@ async fn a_network_is_named_by_its_cluster_and_tells_all_its_ranges() {
         assert_eq!(row.name, "dev");
         assert!(row.subnet.starts_with("198.18.0.0/24,fd00:") && row.subnet.ends_with("/64"), "{row:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_can_do_nothing_where_docker_hangs_or_is_gone() {
+    let cloud = Cloud::new();
+    cloud.succeed("get clusters -A").await;
+    assert_eq!(cloud.services.ready().await, Ok(()));
+    cloud.engine.trouble_with("ping", Trouble::Hangs(Moment::Never));
+    let failure = cloud.services.ready().await.unwrap_err();
+    assert_eq!((failure.code, failure.problem.as_str()), (Code::TIMEOUT, "Docker did not answer within 2 s"));
+    cloud.engine.vanish();
+    assert_eq!(cloud.services.ready().await.unwrap_err().code, Code::UNAVAILABLE);
 }
 
 #[tokio::test]
