@@ -151,12 +151,15 @@ pub struct Network {
     pub name: String,
     /// Docker's id, or the number of the interface.
     pub id: String,
-    /// As `10.201.0.0/24`; of the host, the address with its prefix.
+    /// As `10.201.0.0/24`; with IPv6 the range of that follows, after a comma. Of the host, the address with its prefix.
     pub subnet: String,
     /// `ready`, or of the host the state of the interface.
     pub state: String,
     /// Whose it is; empty for one of the host's.
     pub user: String,
+    /// The id of its cluster; empty for one of the host's.
+    #[serde(default)]
+    pub cluster_id: String,
 }
 
 /// A connection to the server, in one of its mirrors.
@@ -319,7 +322,7 @@ named! {
     Node: cluster, cluster_id;
     Pod: cluster, cluster_id;
     Service: cluster, cluster_id;
-    Network: name, id;
+    Network: name, cluster_id;
     Usage: cluster, cluster_id;
 }
 

@@ -29,9 +29,11 @@ fn every_message_is_read_and_written_without_loss() {
     for (path, mut value) in vectors("published").into_iter().chain(vectors("examples")) {
         let path = path.display();
         let message: Message = serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{path}: {error}"));
-        if let Some(services) = value.get_mut("services") {
-            // The published one has none, and so it is an empty one.
-            services[0].as_object_mut().unwrap().entry("cluster_id").or_insert_with(|| "".into());
+        for rows in ["services", "networks"] {
+            // The published ones have none, and so it is an empty one.
+            if let Some(rows) = value.get_mut(rows) {
+                rows[0].as_object_mut().unwrap().entry("cluster_id").or_insert_with(|| "".into());
+            }
         }
         assert_eq!(serde_json::to_value(&message).unwrap(), value, "{path}");
         assert_eq!(message.envelope.status, message.envelope.code.reason(), "{path}");

@@ -123,6 +123,13 @@ mod tests {
             let Some(Payload::Images(rows)) = rows(&parse(line).unwrap(), mirror, &images) else { panic!("{line}") };
             assert_eq!(rows.len(), expected, "{line}");
         }
+        let network = json!([{"name": "alex", "id": "9a8b7c6d", "subnet": "10.201.0.0/24", "state": "ready",
+                              "user": "", "cluster_id": "43706dd0-8a1f-4bd7-b0a2-2b4a5c6d7e8f"}]);
+        let networks = message(Payload::Networks(serde_json::from_value(network).unwrap()));
+        for (line, expected) in [("alex", true), ("9a8b7c6d", true), ("43706dd0", true), ("sam", false)] {
+            let told = rows(&parse(&format!("get networks -w {line}")).unwrap(), own, &networks);
+            assert_eq!(told.is_some(), expected, "{line}");
+        }
         let clusters = message(Payload::Clusters(samples::clusters()));
         assert!(rows(&parse("get cluster -w prod").unwrap(), own, &clusters).is_some());
         assert!(rows(&parse("get cluster -w dev").unwrap(), own, &clusters).is_none());

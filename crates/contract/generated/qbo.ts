@@ -176,12 +176,14 @@ export interface Network {
   name: string;
   /** Docker's id, or the number of the interface. */
   id: string;
-  /** As `10.201.0.0/24`; of the host, the address with its prefix. */
+  /** As `10.201.0.0/24`; with IPv6 the range of that follows, after a comma. Of the host, the address with its prefix. */
   subnet: string;
   /** `ready`, or of the host the state of the interface. */
   state: string;
   /** Whose it is; empty for one of the host's. */
   user: string;
+  /** The id of its cluster; empty for one of the host's. */
+  cluster_id?: string;
 }
 
 /** A node: a container that is a Kubernetes node. */

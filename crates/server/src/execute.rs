@@ -41,6 +41,7 @@ mod version;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use qbo_api::TERMINAL_PATH;
@@ -48,6 +49,7 @@ use qbo_api::command::{Command, Selection};
 use qbo_api::message::{Code, Payload};
 use qbo_api::name::{ClusterReference, NodeReference};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Permitted;
@@ -76,6 +78,9 @@ use crate::report::Reporter;
 use crate::terminal::open::Opener;
 use crate::terminal::shell::{Shells, Socket};
 use crate::usage::Usage;
+
+/// How long Docker may take to say that it is there.
+const READY_LIMIT: Duration = Duration::from_secs(2);
 
 /// All that commands work with.
 pub struct Services {
@@ -404,5 +409,17 @@ impl Executor for Services {
             Command::TestHost => test_host::run(&reporter).await,
             Command::Cancel(cancel) => cancel::run(&self, email, cancel, &reporter),
         }
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        if let Some(failure) = self.live.engine_absence() {
+            return Err(failure);
+        }
+        // One that hangs ends no stream of events, which would tell that it is gone.
+        let late = |_| {
+            let problem = format!("Docker did not answer within {} s", READY_LIMIT.as_secs());
+            Failure::new(Code::TIMEOUT, problem, "look at Docker's log: journalctl -u docker")
+        };
+        Ok(timeout(READY_LIMIT, self.engine.ping()).await.map_err(late)??)
     }
 }

@@ -22,4 +22,7 @@ pub trait Executor: Send + Sync + 'static {
         reporter: Reporter,
         running: Running,
     ) -> Result<(), Failure>;
+
+    /// Whether commands can do anything just now, or why not; told in bounded time.
+    async fn ready(&self) -> Result<(), Failure>;
 }

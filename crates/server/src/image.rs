@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use qbo_api::image::ImageReference;
@@ -13,6 +13,7 @@ use qbo_bootstrap::{
     kubelet_configuration, prints_addons, tar,
 };
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -41,8 +42,10 @@ const UPSTREAM: (&str, &str) = ("hub.docker.com", "kindest/node");
 const UPSTREAM_TAG: &str = "v1.37.0";
 /// qbo's own image, as it is named without a registry.
 const OWN_REPOSITORY: &str = "qbo/node";
-/// How long an answer to whether the registry answers is believed.
+/// How long it is believed that the registry answers.
 const ANSWER_LIFETIME: Duration = Duration::from_mins(10);
+/// How long that it does not: its network may come up any moment, as after a boot.
+const ABSENCE_LIFETIME: Duration = Duration::from_secs(10);
 
 /// Blueprints that are kept. Each is some 100 kB, and is drawn anew within seconds.
 const BLUEPRINTS: usize = 16;
@@ -125,7 +128,8 @@ impl Images {
     pub async fn registry_answers(&self) -> bool {
         let cell = {
             let mut answers = self.registry_answers.lock().unwrap_or_else(PoisonError::into_inner);
-            if answers.0.elapsed() > ANSWER_LIFETIME {
+            let lifetime = if answers.1.get() == Some(&false) { ABSENCE_LIFETIME } else { ANSWER_LIFETIME };
+            if answers.0.elapsed() > lifetime {
                 *answers = (Instant::now(), Arc::default());
             }
             Arc::clone(&answers.1)

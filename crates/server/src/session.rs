@@ -200,9 +200,9 @@ async fn healthz(State(session): State<Arc<Session>>) -> String {
 
 /// Whether commands can do anything: whether Docker answers.
 async fn readyz(State(session): State<Arc<Session>>) -> Response {
-    match session.live.engine_absence() {
-        None => "ok\n".into_response(),
-        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", failure.line())).into_response(),
+    match session.commands.ready().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(failure) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", failure.line())).into_response(),
     }
 }
 

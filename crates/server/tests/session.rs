@@ -82,6 +82,14 @@ impl Executor for TestExecutor {
             other => Err(Failure::new(Code::UNPROCESSABLE, format!("no test has '{other}'"), "")),
         }
     }
+
+    /// Until something is let go.
+    async fn ready(&self) -> Result<(), Failure> {
+        if self.release.available_permits() > 0 {
+            return Ok(());
+        }
+        Err(Failure::new(Code::TIMEOUT, "Docker did not answer within 2 s", "look at its log"))
+    }
 }
 
 /// Opens no terminals: those have tests of their own.
@@ -523,6 +531,10 @@ async fn plain_requests_say_how_the_server_is() {
     let server = Server::start().await;
     let health = server.get("/healthz").await;
     assert!(health.starts_with("HTTP/1.1 200 OK") && health.ends_with("ok\nconnections 0\ncommands 0\n"), "{health}");
+    let unready = server.get("/readyz").await;
+    assert!(unready.starts_with("HTTP/1.1 503") && unready.contains("Docker did not answer"), "{unready}");
+    server.executor.release.add_permits(1);
+    assert!(server.get("/readyz").await.starts_with("HTTP/1.1 200"));
     assert!(server.get("/none").await.starts_with("HTTP/1.1 404"));
 }
 

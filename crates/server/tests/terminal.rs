@@ -42,6 +42,10 @@ impl Executor for NoCommands {
     async fn execute(self: Arc<Self>, _: Permitted, _: Reporter, _: Running) -> Result<(), Failure> {
         Ok(())
     }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Opens programs that write what they read, and end after a "q"; the title tells whose it is.

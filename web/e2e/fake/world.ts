@@ -101,6 +101,7 @@ export class World {
       subnet: `10.201.${subnet}.0/24`,
       state: "ready",
       user: USER,
+      cluster_id: cluster.id,
     });
     const names = [control, ...Array.from({ length: workers }, () => `node-${hex((this.#seed += 1))}.localhost`)];
     for (const [index, node] of names.entries()) this.node(cluster, node, index, state);

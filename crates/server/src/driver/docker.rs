@@ -145,6 +145,11 @@ impl DockerEngine {
 
 #[async_trait]
 impl Engine for DockerEngine {
+    async fn ping(&self) -> Result<(), EngineError> {
+        let answered = self.docker().await?.ping().await;
+        answered.map(drop).map_err(|error| failed("docker GET /_ping", &self.host, error))
+    }
+
     async fn info(&self) -> Result<EngineInfo, EngineError> {
         let docker = self.docker().await?;
         let failed = |error| failed("docker GET /info", &self.host, error);

@@ -23,6 +23,8 @@ pub type Labels = HashMap<String, String>;
 /// [`Engine::pull`] and [`Engine::execute`], whose callers bound them.
 #[async_trait]
 pub trait Engine: Send + Sync + 'static {
+    /// Asks the engine the least there is to ask: whether it answers.
+    async fn ping(&self) -> Result<(), EngineError>;
     /// Version and place of the engine.
     async fn info(&self) -> Result<EngineInfo, EngineError>;
 

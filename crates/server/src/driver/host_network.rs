@@ -37,11 +37,17 @@ impl HostNetworks {
 fn rows(links: &[LinkMessage], addresses: &[AddressMessage]) -> Vec<Network> {
     let mut subnets: HashMap<u32, Vec<String>> = HashMap::new();
     for message in addresses {
+        // Of a link to one peer the address is that of the peer, the local one the host's own; IPv6 tells the address alone
+        // where there is no peer (rtnetlink(7), `IFA_LOCAL`).
+        let local = message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Local(address) => Some(address),
+            _ => None,
+        });
         let address = message.attributes.iter().find_map(|attribute| match attribute {
             AddressAttribute::Address(address) => Some(address),
             _ => None,
         });
-        if let Some(address) = address {
+        if let Some(address) = local.or(address) {
             let subnet = format!("{address}/{}", message.header.prefix_len);
             subnets.entry(message.header.index).or_default().push(subnet);
         }
@@ -63,6 +69,7 @@ fn rows(links: &[LinkMessage], addresses: &[AddressMessage]) -> Vec<Network> {
             subnet,
             state: state.clone(),
             user: String::new(),
+            cluster_id: String::new(),
         })
     };
     links.iter().flat_map(row).collect()
@@ -71,6 +78,28 @@ fn rows(links: &[LinkMessage], addresses: &[AddressMessage]) -> Vec<Network> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_tunnel_the_own_address_is_told_and_not_the_peers() {
+        let link = |index: u32| {
+            let mut link = LinkMessage::default();
+            link.header.index = index;
+            link
+        };
+        let address = |index: u32, attributes: Vec<AddressAttribute>| {
+            let mut message = AddressMessage::default();
+            (message.header.index, message.header.prefix_len, message.attributes) = (index, 32, attributes);
+            message
+        };
+        let [own, peer, only] = ["10.8.0.2", "10.8.0.1", "fd00::1"].map(|text| text.parse().unwrap());
+        let addresses = [
+            address(1, vec![AddressAttribute::Address(peer), AddressAttribute::Local(own)]),
+            address(2, vec![AddressAttribute::Address(only)]),
+        ];
+        let rows = rows(&[link(1), link(2)], &addresses);
+        let subnets: Vec<&str> = rows.iter().map(|row| row.subnet.as_str()).collect();
+        assert_eq!(subnets, ["10.8.0.2/32", "fd00::1/32"]);
+    }
 
     #[tokio::test]
     async fn every_host_has_its_loopback() {

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::{Services, together};
 use crate::cluster::Found;
 use crate::driver::engine::Container;
+use crate::driver::kubernetes::ApiServer;
 use crate::error::Failure;
 use crate::operations::Running;
 use crate::report::{Reporter, RunningStep};
@@ -50,6 +51,9 @@ const OBJECTS: [(&str, &str); 8] = [
     ("statefulsets", "/apis/apps/v1/statefulsets"),
 ];
 
+/// Stands for objects that nobody tells.
+const ABSENT: &str = "the API server does not answer";
+
 /// Stands for what is not told.
 const LEFT_OUT: &str = "(left out by qbo)";
 
@@ -85,7 +89,10 @@ impl Export<'_> {
     async fn run(&self) -> Result<(), Failure> {
         let name = &self.cluster.identity.name;
         let step = self.reporter.step(name, "", "objects", "kubernetes GET");
-        ended(step, self.objects().await)?;
+        let objects = ended(step, self.objects().await);
+        if objects.as_ref().is_err_and(|failure| failure.code == Code::CANCELLED) {
+            return objects;
+        }
         let nodes = self.cluster.containers().map(async |container| {
             let step = self.reporter.step(name, &container.name, "logs", "docker POST /containers/exec");
             let outcome = self.container(container, &step).await;
@@ -93,38 +100,69 @@ impl Export<'_> {
         });
         let nodes = stream::iter(nodes.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
         nodes.into_iter().collect::<Result<(), Failure>>()?;
-        self.write("qbo.log", &self.own_log()).await
+        self.write("qbo.log", &self.own_log()).await?;
+        objects
     }
 
-    /// What the API server tells; where it does not answer that is told instead.
+    /// What the API server tells; where it does not answer that is told instead. A kind that cannot be had keeps no other
+    /// back.
     async fn objects(&self) -> Result<(), Failure> {
-        let Some(api_server) = self.services.live.api_server(self.cluster.identity.id) else {
-            return self.write("objects.txt", "the API server does not answer\n").await;
-        };
-        for (kind, path) in OBJECTS {
-            let file = format!("{kind}.json");
-            let (mut next, mut first) = (Some(String::new()), true);
-            self.write(&file, "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n").await?;
-            while let Some(token) = next.take() {
-                let query = format!("{path}?limit={PAGE}{token}");
-                let page = match timeout(LIMIT, api_server.get(&query)).await {
-                    Ok(Ok(page)) => page,
-                    Ok(Err(error)) => return self.write("objects.txt", &format!("{kind}: {error}\n")).await,
-                    Err(_) => return self.write("objects.txt", &format!("{kind}: no answer in time\n")).await,
-                };
-                let token = page["metadata"]["continue"].as_str().filter(|token| !token.is_empty());
-                next = token.map(|token| format!("&continue={token}"));
-                let items = page["items"].as_array().into_iter().flatten();
-                for item in items {
-                    let mut item = item.clone();
-                    leave_out_secrets(&mut item);
-                    let comma = if std::mem::take(&mut first) { "" } else { ",\n" };
-                    self.write(&file, &format!("{comma}{item:#}")).await?;
-                }
-            }
-            self.write(&file, "\n]}\n").await?;
+        let api_server = || self.services.live.api_server(self.cluster.identity.id);
+        if api_server().is_none() {
+            return self.write("objects.txt", &format!("{ABSENT}\n")).await;
         }
-        Ok(())
+        let mut missing = Vec::new();
+        for (kind, path) in OBJECTS {
+            // One that goes meanwhile is not waited for with every kind.
+            let reason = match api_server() {
+                Some(api_server) => self.kind(&*api_server, kind, path).await?,
+                None => Some(ABSENT.into()),
+            };
+            if let Some(reason) = reason {
+                self.write("objects.txt", &format!("{kind}: {reason}\n")).await?;
+                missing.push(kind);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let name = &self.cluster.identity.name;
+        let problem = format!("not all {} of cluster '{name}' could be had", missing.join(", "));
+        let cure = format!("all else is exported; {name}/objects.txt tells why");
+        Err(Failure::new(Code::BAD_GATEWAY, problem, cure))
+    }
+
+    /// The objects of a kind, as a list that is whole as a file even where not all of them can be had; why they cannot.
+    async fn kind(&self, api_server: &dyn ApiServer, kind: &str, path: &str) -> Result<Option<String>, Failure> {
+        let file = format!("{kind}.json");
+        let (mut next, mut first) = (Some(String::new()), true);
+        let mut reason = None;
+        self.write(&file, "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n").await?;
+        while let Some(token) = next.take() {
+            let query = format!("{path}?limit={PAGE}{token}");
+            let page = match timeout(LIMIT, api_server.get(&query)).await {
+                Ok(Ok(page)) => page,
+                Ok(Err(error)) => {
+                    reason = Some(error.to_string());
+                    break;
+                }
+                Err(_) => {
+                    reason = Some("no answer in time".into());
+                    break;
+                }
+            };
+            let token = page["metadata"]["continue"].as_str().filter(|token| !token.is_empty());
+            next = token.map(|token| format!("&continue={token}"));
+            let items = page["items"].as_array().into_iter().flatten();
+            for item in items {
+                let mut item = item.clone();
+                leave_out_secrets(&mut item);
+                let comma = if std::mem::take(&mut first) { "" } else { ",\n" };
+                self.write(&file, &format!("{comma}{item:#}")).await?;
+            }
+        }
+        self.write(&file, "\n]}\n").await?;
+        Ok(reason)
     }
 
     /// What a container and its engine tell.

@@ -65,6 +65,20 @@ async fn the_default_image_of_a_private_registry_is_of_that_registry() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_does_not_answer_is_asked_again_soon_and_one_that_does_is_believed() {
+    let (engine, registry) = (Arc::new(FakeEngine::default()), Arc::new(FakeRegistry::default()));
+    let images = Images::new(engine, Arc::clone(&registry) as _, None, Arc::default());
+    assert!(!images.registry_answers().await);
+    registry.answer(&["v1.37.0"]);
+    assert!(!images.registry_answers().await, "it is not asked for each command");
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert!(images.registry_answers().await);
+    registry.answer(&[]);
+    tokio::time::advance(Duration::from_mins(1)).await;
+    assert!(images.registry_answers().await);
+}
+
 #[tokio::test]
 async fn a_version_is_read_from_the_label_or_out_of_the_image_once() {
     for (image, probes) in [(own("v1.37.2"), 0), (kind("v1.36.0"), 1)] {

@@ -429,13 +429,15 @@ impl LiveCluster {
     }
 
     fn network_row(&self, network: &Network) -> NetworkRow {
-        let subnets: Vec<String> = network.subnets.iter().map(ToString::to_string).collect();
+        let subnets = network.subnets.iter().map(ToString::to_string);
+        let subnets: Vec<String> = subnets.chain(network.subnets_v6.iter().map(ToString::to_string)).collect();
         NetworkRow {
             name: network.name.clone(),
             id: network.id.clone(),
             subnet: subnets.join(","),
             state: if self.engine_answers { State::Ready } else { State::Unknown }.to_string(),
             user: self.identity.user.clone(),
+            cluster_id: self.identity.id.to_string(),
         }
     }
 

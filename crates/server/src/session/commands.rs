@@ -37,6 +37,11 @@ impl Commands {
         Self { executor, mirrors, operations, tasks, thread }
     }
 
+    /// Whether commands can do anything just now, or why not.
+    pub(super) async fn ready(&self) -> Result<(), Failure> {
+        self.executor.ready().await
+    }
+
     /// Starts a command; it is echoed or refused when this returns, and goes on by itself. Tells its id and its task.
     pub(super) fn start(&self, origin: Origin, command: Command) -> (Uuid, i64) {
         // From here on a stop waits for this command; once one began, `begin` refuses.

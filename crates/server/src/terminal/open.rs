@@ -147,10 +147,7 @@ impl Opener {
         let Some(node) = nodes.iter().find(matching) else {
             return Err(absent("node", reference, nodes.iter().map(|node| short(&node.name))));
         };
-        if node.state == State::Stopped {
-            let problem = format!("node '{}' is stopped", node.name);
-            return Err(Failure::new(Code::CONFLICT, problem, format!("qbo start node {}", short(&node.name))));
-        }
+        refuse_stopped(node)?;
         Ok(node.clone())
     }
 
@@ -180,7 +177,9 @@ impl Opener {
             let problem = format!("pod '{}' is on no node yet: {}", pod.name, pod.status);
             Failure::new(Code::CONFLICT, problem, format!("look with: qbo get pods {}", pod.cluster))
         };
-        Ok((pod.clone(), node.ok_or_else(nowhere)?))
+        let node = node.ok_or_else(nowhere)?;
+        refuse_stopped(&node)?;
+        Ok((pod.clone(), node))
     }
 
     /// The container of a pod that a request means, as the node's runtime knows it.
@@ -194,7 +193,7 @@ impl Opener {
         let name = format!("io.kubernetes.pod.name={}", pod.name);
         let namespace = format!("io.kubernetes.pod.namespace={}", pod.namespace);
         let list = ["crictl", "ps", "--output", "json", "--label", &name, "--label", &namespace];
-        let listed = self.engine.execute(&node.id, &[&list[..], which].concat()).await?;
+        let listed = self.engine.execute(&node.id, &[&list[..], which].concat()).await.map_err(not_running)?;
         let failed = |reason: &str| {
             let problem = format!("the containers of pod '{}' cannot be listed: {}", pod.name, reason.trim());
             Failure::new(Code::BAD_GATEWAY, problem, "")
@@ -286,6 +285,15 @@ fn choose(mut containers: Vec<PodContainer>, wanted: Option<&str>) -> Result<Pod
         names.dedup();
         names
     })
+}
+
+/// Nothing is opened on a node that does not run.
+fn refuse_stopped(node: &Node) -> Result<(), Failure> {
+    if node.state != State::Stopped {
+        return Ok(());
+    }
+    let problem = format!("node '{}' is stopped", node.name);
+    Err(Failure::new(Code::CONFLICT, problem, format!("qbo start node {}", short(&node.name))))
 }
 
 fn not_running(error: EngineError) -> Failure {

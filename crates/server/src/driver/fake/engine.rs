@@ -335,6 +335,10 @@ impl FakeEngine {
 
 #[async_trait]
 impl Engine for FakeEngine {
+    async fn ping(&self) -> Result<(), EngineError> {
+        self.call("ping", "", |_| Ok(())).await
+    }
+
     async fn info(&self) -> Result<EngineInfo, EngineError> {
         let root_directory = self.root_directory.lock().unwrap().clone();
         let info = EngineInfo { version: "20.10.24".into(), api_version: "1.41".into(), root_directory, host: HOST };

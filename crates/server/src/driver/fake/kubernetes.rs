@@ -63,6 +63,8 @@ struct Shared {
     cordoned: Mutex<BTreeSet<String>>,
     /// Those of them that are to go.
     draining: Mutex<BTreeSet<String>>,
+    /// The beginning of paths of which nothing is told.
+    refused: Mutex<Option<String>>,
     /// How often something was asked for.
     asked: AtomicUsize,
     hung: Notify,
@@ -78,6 +80,7 @@ impl Default for Shared {
             pods: Mutex::default(),
             cordoned: Mutex::default(),
             draining: Mutex::default(),
+            refused: Mutex::default(),
             asked: AtomicUsize::default(),
             hung: Notify::new(),
             observations: broadcast::Sender::new(1024),
@@ -101,6 +104,11 @@ impl FakeKubernetes {
     /// From now on a stage goes well again.
     pub(crate) fn recover(&self, stage: Stage) {
         self.shared.manners.lock().unwrap().remove(&stage);
+    }
+
+    /// From now on nothing is told of what is at paths that begin like this.
+    pub(crate) fn refuse(&self, path: &str) {
+        *self.shared.refused.lock().unwrap() = Some(path.into());
     }
 
     /// A pod is as this tells.
@@ -182,6 +190,10 @@ impl ApiServer for FakeApiServer {
 
     async fn get(&self, path: &str) -> Result<Value, KubernetesError> {
         self.shared.pass(Stage::Get).await?;
+        if self.shared.refused.lock().unwrap().as_ref().is_some_and(|refused| path.starts_with(refused)) {
+            let cause = "the provided continue parameter is too old".into();
+            return Err(KubernetesError { operation: "GET", subject: path.into(), cause });
+        }
         // A second page, where the first is asked for.
         let next = if path.contains("continue=") { "" } else { "more" };
         let env = serde_json::json!([{"name": "PASSWORD", "value": "hunter2"}]);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{HeaderMap, LINK};
+use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +23,8 @@ const SIZE: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
+    /// For what is posted, which is a login: it goes nowhere else, wherever the answer leads.
+    posting: reqwest::Client,
     insecure: bool,
 }
 
@@ -60,12 +63,13 @@ pub(super) async fn reach(address: &str) -> Result<(), Fault> {
 impl Client {
     pub(super) fn new(config: &config::Registry) -> Result<Self, reqwest::Error> {
         let agent = concat!("qbo-api/", env!("CARGO_PKG_VERSION"));
-        let mut builder = reqwest::Client::builder().user_agent(agent).timeout(ANSWER).connect_timeout(CONNECTION);
-        // A proxy is not asked for what is on this host.
-        if is_loopback(&config.hostname) {
-            builder = builder.no_proxy();
-        }
-        Ok(Self { http: builder.build()?, insecure: config.insecure })
+        let builder = || {
+            let builder = reqwest::Client::builder().user_agent(agent).timeout(ANSWER).connect_timeout(CONNECTION);
+            // A proxy is not asked for what is on this host.
+            if is_loopback(&config.hostname) { builder.no_proxy() } else { builder }
+        };
+        let posting = builder().redirect(Policy::none()).build()?;
+        Ok(Self { http: builder().build()?, posting, insecure: config.insecure })
     }
 
     /// The address of a path at a host, which may have a port. Plain HTTP is spoken where Docker speaks it: on loopback,
@@ -93,7 +97,8 @@ impl Client {
     }
 
     pub(super) async fn post(&self, url: Url, body: &(impl Serialize + Sync)) -> Result<Answer, Fault> {
-        Self::send(self.http.post(url).json(body)).await
+        let answer = Self::send(self.posting.post(url).json(body)).await?;
+        if answer.status.is_redirection() { Err(Fault::LedElsewhere) } else { Ok(answer) }
     }
 
     async fn send(request: RequestBuilder) -> Result<Answer, Fault> {

@@ -41,6 +41,9 @@ pub(super) enum Fault {
     /// Credentials would go through the net for all to read.
     #[error("wants credentials sent to {0} without encryption")]
     InTheClear(String),
+    /// Credentials would go to somebody that nobody named.
+    #[error("wants credentials sent on to another address")]
+    LedElsewhere,
     /// It wants credentials in a way that is not known here.
     #[error("wants a login of a kind that is not known here: {0}")]
     UnknownLogin(String),
@@ -79,6 +82,10 @@ impl From<RegistryError> for Failure {
                 "check registry_token in api.json, and whose it is: registry_login, or else registry_user",
             ),
             Fault::InTheClear(_) => (Code::BAD_GATEWAY, "let its token server have TLS, or use it without a token"),
+            Fault::LedElsewhere => (
+                Code::BAD_GATEWAY,
+                "check registry_auth in api.json: it must be where logins are taken, not what leads there",
+            ),
             Fault::UnknownLogin(_) => (Code::BAD_GATEWAY, "check registry_type in api.json: docker, gitlab or oci"),
             Fault::TooOften => (Code::TOO_MANY, "try again later, or give registry_token in api.json"),
             Fault::Answered(_) => (Code::BAD_GATEWAY, "look at the registry's own log"),

@@ -45,9 +45,31 @@ async fn an_api_server_that_does_not_answer_is_told_in_a_file() {
     cloud.succeed("add cluster dev -n 1").await;
     cloud.answers("dev").await;
     cloud.kubernetes.go(Stage::Get, Manner::Fails);
-    let files = files(&cloud.succeed("export logs dev").await);
+    let ended = cloud.run("export logs dev").await;
+    let files = files(&ended);
+    assert_eq!(ended.outcome.unwrap_err().code, Code::BAD_GATEWAY);
     assert!(files["dev/objects.txt"].contains("connection reset"), "{files:?}");
     assert!(files.keys().any(|file| file.ends_with("journal.log")));
+}
+
+#[tokio::test]
+async fn objects_of_a_kind_that_cannot_be_had_keep_no_others_back() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster dev -n 1").await;
+    cloud.answers("dev").await;
+    cloud.kubernetes.refuse("/api/v1/events?limit=250&continue=");
+    let ended = cloud.run("export logs dev").await;
+    let files = files(&ended);
+    let failure = ended.outcome.unwrap_err();
+    assert_eq!(failure.code, Code::BAD_GATEWAY);
+    assert!(failure.problem.contains("events of cluster 'dev'") && !failure.problem.contains("pods"), "{failure}");
+    assert!(failure.cure.contains("objects.txt"), "{failure}");
+    assert!(files["dev/objects.txt"].starts_with("events: ") && files["dev/objects.txt"].contains("too old"));
+    for (kind, count) in [("pods", 2), ("events", 1), ("services", 2), ("statefulsets", 2)] {
+        let list: serde_json::Value = serde_json::from_str(&files[&format!("dev/{kind}.json")]).unwrap();
+        assert_eq!(list["items"].as_array().unwrap().len(), count, "{kind}");
+    }
+    assert!(files.keys().any(|file| file.ends_with("journal.log")) && files.contains_key("dev/qbo.log"));
 }
 
 #[tokio::test]

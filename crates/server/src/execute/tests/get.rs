@@ -3,8 +3,9 @@
 use qbo_api::message::{Code, Output, Payload};
 use qbo_api::model::State;
 
-use crate::driver::fake::{FakeImage, Manner, Stage};
-use crate::execute::fixture::Cloud;
+use crate::driver::fake::{FakeImage, Manner, Moment, Stage, Trouble};
+use crate::execute::fixture::{Cloud, USER};
+use crate::executor::Executor;
 
 /// A host with a cluster of a control plane and a worker: its nodes as name and id, the control plane first.
 async fn with_cluster() -> (Cloud, [(String, String); 2]) {
@@ -69,6 +70,37 @@ async fn a_kubeconfig_is_told_as_it_is_on_disk() {
     let kubeconfig = std::fs::read_to_string(cloud.kubeconfig("alex")).unwrap();
     let payloads: Vec<&Payload> = ended.messages.iter().map(|message| &message.payload).collect();
     assert_eq!(payloads, [&Payload::Output(vec![Output::Kubeconfig { kubeconfig }])]);
+}
+
+#[tokio::test]
+async fn a_network_is_named_by_its_cluster_and_tells_all_its_ranges() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster dev -n 1 --ip-family dual").await;
+    cloud.succeed("add cluster other -n 1").await;
+    let rows = cloud.services.live.glance(USER).cluster_rows();
+    let id = &rows.iter().find(|row| row.name == "dev").unwrap().id;
+    for reference in ["dev", &id[..8]] {
+        let ended = cloud.succeed(&format!("get networks {reference}")).await;
+        let [Payload::Networks(rows)] = &ended.messages.iter().map(|message| &message.payload).collect::<Vec<_>>()[..]
+        else {
+            panic!("{ended:?}")
+        };
+        let [row] = rows.as_slice() else { panic!("{reference}: {rows:?}") };
+        assert_eq!(row.name, "dev");
+        assert!(row.subnet.starts_with("198.18.0.0/24,fd00:") && row.subnet.ends_with("/64"), "{row:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_can_do_nothing_where_docker_hangs_or_is_gone() {
+    let cloud = Cloud::new();
+    cloud.succeed("get clusters -A").await;
+    assert_eq!(cloud.services.ready().await, Ok(()));
+    cloud.engine.trouble_with("ping", Trouble::Hangs(Moment::Never));
+    let failure = cloud.services.ready().await.unwrap_err();
+    assert_eq!((failure.code, failure.problem.as_str()), (Code::TIMEOUT, "Docker did not answer within 2 s"));
+    cloud.engine.vanish();
+    assert_eq!(cloud.services.ready().await.unwrap_err().code, Code::UNAVAILABLE);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use super::*;
 use crate::cluster::{Found, LABEL_SHELL, LABEL_USER, find_all};
 use crate::driver::engine::{EngineFault, Executed};
 use crate::driver::fake::{FakeContainer, FakeImage, Trouble};
+use crate::driver::kubernetes::PodStatus;
 use crate::execute::fixture::{Cloud, USER};
 use crate::terminal::{shell, tunnel};
 
@@ -138,6 +139,47 @@ async fn nodes_and_pods_are_found_or_it_is_told_why_not() {
     assert_eq!(code(node(short)).await, Code::CONFLICT);
     let pod = OpenRequest { pod: Some("none".into()), ..OpenRequest::new(TerminalKind::Logs) };
     assert_eq!(code(pod).await, Code::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_pod_on_a_stopped_node_is_told_with_what_starts_it() {
+    let cloud = Cloud::new();
+    let sessions = sessions(&cloud);
+    let found = cluster(&cloud).await;
+    let worker = &found.nodes[1].container;
+    let pod = PodStatus {
+        uid: "1".into(),
+        name: "web".into(),
+        namespace: "default".into(),
+        address: String::new(),
+        status: "Running".into(),
+        ready: 1,
+        started: 1,
+        node: worker.name.clone(),
+        labels: Vec::new(),
+        static_uid: None,
+    };
+    cloud.kubernetes.put_pod(pod);
+    until(|| cloud.services.live.glance(USER).pods().len() == 1).await;
+    let short = worker.name.split('.').next().unwrap();
+    let open = async |kind| {
+        let request = OpenRequest { pod: Some("web".into()), ..OpenRequest::new(kind) };
+        sessions.open(&alex(), request).await.unwrap_err()
+    };
+    // Docker knows it before it is told.
+    let fault = EngineFault::Refused { status: 409, message: format!("Container {} is not running", worker.id) };
+    cloud.engine.trouble_with("execute", Trouble::Fails(fault));
+    assert_eq!(open(TerminalKind::Logs).await.code, Code::CONFLICT);
+    cloud.succeed(&format!("stop node {short}")).await;
+    for kind in [TerminalKind::Logs, TerminalKind::Pod] {
+        let refused = open(kind).await;
+        assert_eq!(
+            (refused.code, refused.cure),
+            (Code::CONFLICT, format!("qbo start node {short}")),
+            "{}",
+            refused.problem
+        );
+    }
 }
 
 #[tokio::test]

@@ -60,3 +60,16 @@ async fn a_login_is_changed_for_a_token() {
     assert_eq!(failure(&*nobody).await.code, Code::NOT_FOUND);
     assert!(nobody.answers().await, "it is there all the same");
 }
+
+#[tokio::test]
+async fn a_login_is_sent_nowhere_else() {
+    let elsewhere = Server::start(|_| answer(200, &[], r#"{"access_token":"jwt"}"#)).await;
+    for status in [307, 308] {
+        let location = format!("http://{}/v2/auth/token", elsewhere.host());
+        let server = Server::start(move |_| answer(status, &[("location", &location)], "")).await;
+        let failure = failure(&*registry(RegistryKind::Docker, &server, Some(("alex", TOKEN)))).await;
+        assert!(failure.problem.contains("wants credentials sent on to another address"), "{failure:?}");
+        assert!(failure.cure.contains("registry_auth"), "{failure:?}");
+    }
+    assert!(elsewhere.asked().is_empty(), "{:?}", elsewhere.asked());
+}
