@@ -289,6 +289,17 @@ async fn clients_of_one_mirror_see_the_same_and_others_do_not() {
     assert_eq!(first.finish().await, second.finish().await);
 }
 
+#[tokio::test]
+async fn who_leaves_the_mirror_in_which_it_asks_is_answered_in_its_own() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let mirror = "66fac858-a271-49cf-bad0-fdd9ff0b4787";
+    client.send_in(mirror, &format!("leave mirror {mirror}")).await;
+    let messages = client.finish().await;
+    assert_eq!(codes(&messages), [202, 200]);
+    assert!(messages.iter().all(|message| message.envelope.uuid == User::local().mirror()), "{messages:?}");
+}
+
 /// So whoever follows it is told which it is, also where only its first digits were named.
 #[tokio::test]
 async fn a_watch_of_a_mirror_is_in_it() {

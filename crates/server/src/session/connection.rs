@@ -147,9 +147,12 @@ impl Connection {
             let failure = Failure::from(error);
             return self.refuse(Refused { line: asked.command.to_string(), mirror: None, failure });
         }
+        let outcome = self.enter_and_leave(mirror, &asked.command);
+        // Who has left the mirror in which it asked would not hear the answer there.
+        let mirror = if self.feed.mirrors().contains(&mirror) { mirror } else { self.origin.mirror };
         let origin = Origin { mirror, ..self.origin.clone() };
         let line = asked.command.to_string();
-        let (id, thread) = match self.enter_and_leave(mirror, &asked.command) {
+        let (id, thread) = match outcome {
             Some(outcome) => self.session.commands.conclude(origin, &asked.command, outcome.map_err(Failure::from)),
             None => self.session.commands.start(origin, asked.command),
         };
