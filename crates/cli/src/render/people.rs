@@ -186,10 +186,12 @@ impl<W: Write> Printer for People<W> {
             self.outdated = true;
             return Ok(());
         }
-        // Where nothing can be drawn anew, what changed is told below.
+        // Where nothing can be drawn anew, what changed is told below; what is gone, so that it is not taken for what is there.
         let mut told = Table::default();
         told.list(rows);
-        let told: Vec<String> = told.lines(self.paint, self.wide).into_iter().skip(1).collect();
+        let sign = if change == Change::Delete { "-" } else { "" };
+        let told = told.lines(self.paint, self.wide).into_iter().skip(1).map(|line| format!("{sign}{line}"));
+        let told: Vec<String> = told.collect();
         self.screen.draw(&told, &[])
     }
 
@@ -321,6 +323,11 @@ mod tests {
         let text = people.screen.text();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!((lines.len(), lines[3]), (4, "prod   creating   -         control-99aa88bb.localhost"));
+        people.changed(Change::Delete, &Payload::Clusters(samples::clusters()[1..].to_vec()), "").unwrap();
+        assert_eq!(
+            people.screen.text().lines().last(),
+            Some("-prod   creating   -         control-99aa88bb.localhost")
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ struct Rows<T> {
 }
 
 /// What a row is told apart by from others of its kind.
-trait Keyed {
+pub(super) trait Keyed {
     fn key(&self) -> String;
 }
 
