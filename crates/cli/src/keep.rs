@@ -19,7 +19,7 @@ pub(crate) enum Keeper {
     Kubeconfigs,
     /// Logs, in a directory.
     Logs(Directory),
-    /// Whom to forget once they are gone.
+    /// Whom to forget at the end.
     Deleted(Vec<Cluster>),
 }
 
@@ -69,12 +69,13 @@ impl Keeper {
         }
     }
 
-    /// The command has done what it was to do.
-    pub(crate) fn done(self) {
+    /// Nothing more is heard of the command, which may have failed or go on without us.
+    pub(crate) fn end(&self, success: bool) {
         match self {
-            Self::Nothing | Self::Kubeconfigs => {}
-            Self::Logs(directory) => note(&format!("{} files in {}", directory.files(), directory.shown())),
-            Self::Deleted(clusters) => kubeconfig::forget(&clusters),
+            Self::Logs(directory) if success => note(&format!("{} files in {}", directory.files(), directory.shown())),
+            Self::Nothing | Self::Kubeconfigs | Self::Logs(_) => {}
+            // A cluster is told once its deletion cannot be kept from its end, whatever becomes of others or of the command.
+            Self::Deleted(clusters) => kubeconfig::forget(clusters),
         }
     }
 }

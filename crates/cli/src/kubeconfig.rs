@@ -35,8 +35,8 @@ pub(crate) fn merge(kubeconfig: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes clusters that are gone out of the user's own kubeconfig, where they were merged. The clusters are gone all the same
-/// where that fails.
+/// Takes clusters that are gone, or going, out of the user's own kubeconfig, where they were merged. The clusters are gone all
+/// the same where that fails.
 pub(crate) fn forget(clusters: &[Cluster]) {
     let forgotten = || -> Result<(), Failure> {
         let path = path()?;

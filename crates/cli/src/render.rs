@@ -55,7 +55,7 @@ pub(crate) trait Printer {
         Ok(())
     }
 
-    /// Whether there is a picture that changes with time.
+    /// Whether there is a picture that changes with time, or is out of date.
     fn is_live(&self) -> bool {
         false
     }

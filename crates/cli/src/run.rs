@@ -219,6 +219,7 @@ impl Session<'_> {
         let _ = self.printer.pause();
         let state = if self.cancel == Cancel::Sent { "left while it is cancelled" } else { "left running" };
         note(&format!("\n'{}' is {state}; follow it with: qbo {}", short(self.command), follow_up(self.command)));
+        self.keeper.end(false);
         Exit::Interrupted
     }
 
@@ -226,8 +227,8 @@ impl Session<'_> {
         let code = last.head.code;
         self.printer.end(!code.is_failure())?;
         self.connection.close().await;
+        self.keeper.end(!code.is_failure());
         if !code.is_failure() {
-            self.keeper.done();
             return Ok(Exit::Success);
         }
         let rows = match serde_json::from_str::<Message>(&last.text).map(|message| message.payload) {
@@ -244,6 +245,7 @@ impl Session<'_> {
     fn lost(&mut self, error: ConnectError) -> Failure {
         // Only the picture is at stake, and the failure matters more.
         let _ = self.printer.pause();
+        self.keeper.end(false);
         let mut failure = Failure::from(error);
         if changes(self.command) {
             failure.cure =

@@ -12,6 +12,7 @@ use qbo_api::settings::PortMapping;
 use qbo_bootstrap::{NodePlan, Role};
 use uuid::Uuid;
 
+use crate::address::balancer_address;
 use crate::driver::engine::{Container, Engine, EngineError, Labels, Network};
 use crate::error::Failure;
 use crate::recorded::Recorded;
@@ -239,6 +240,13 @@ impl Found {
             user: self.identity.user.clone(),
             ports: self.ports.iter().map(|port| port.mapping.to_string()).collect(),
         }
+    }
+
+    /// Where its API servers are balanced, or would be: an address of its network, by which it is known again where no control plane is
+    /// left. Empty without a network.
+    pub fn balancer_endpoint(&self) -> String {
+        let mut subnets = self.networks.iter().flat_map(|network| &network.subnets);
+        subnets.next().map(|subnet| endpoint(balancer_address(*subnet))).unwrap_or_default()
     }
 
     /// One of its nodes as messages tell it, without what only Kubernetes knows.

@@ -35,6 +35,9 @@ use tokio_tungstenite::tungstenite::{self, Message as Ws};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use uuid::Uuid;
 
+/// Large messages: twice as many as are sent in one go where they are small.
+const MANY: usize = 128;
+
 /// What each command of the tests does.
 struct TestExecutor {
     /// `add cluster` is done when it gets a permit of this.
@@ -72,6 +75,12 @@ impl Executor for TestExecutor {
             Command::GetNodes(_) => Ok(()),
             Command::GetImages(_) => {
                 reporter.line("x".repeat(64 * 1024));
+                Ok(())
+            }
+            Command::GetNetworks(_) => {
+                for _ in 0..MANY {
+                    reporter.line("x".repeat(64 * 1024));
+                }
                 Ok(())
             }
             Command::Cancel(cancel) => match self.operations.cancel(&permitted.user().email, &cancel.commands[0]) {
@@ -120,7 +129,10 @@ impl Server {
     }
 
     async fn start_with(limits: Limits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), limits)
+    }
+
+    fn start_on(listener: TcpListener, limits: Limits) -> Self {
         let address = listener.local_addr().unwrap();
         let operations = Arc::<Operations>::default();
         let executor = Arc::new(TestExecutor { release: Semaphore::new(0), operations: Arc::clone(&operations) });
@@ -295,6 +307,17 @@ async fn clients_of_one_mirror_see_the_same_and_others_do_not() {
     assert_eq!(second.finish().await, home);
     first.send_in(other, "version").await;
     assert_eq!(first.finish().await, second.finish().await);
+}
+
+#[tokio::test]
+async fn who_leaves_the_mirror_in_which_it_asks_is_answered_in_its_own() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let mirror = "66fac858-a271-49cf-bad0-fdd9ff0b4787";
+    client.send_in(mirror, &format!("leave mirror {mirror}")).await;
+    let messages = client.finish().await;
+    assert_eq!(codes(&messages), [202, 200]);
+    assert!(messages.iter().all(|message| message.envelope.uuid == User::local().mirror()), "{messages:?}");
 }
 
 /// So whoever follows it is told which it is, also where only its first digits were named.
@@ -475,6 +498,29 @@ async fn a_client_that_does_not_read_is_dropped_and_holds_up_nobody() {
     assert!(matches!(closed, None | Some(CloseCode::Again)), "{closed:?}");
     fast.send("version").await;
     assert_eq!(codes(&fast.finish().await), [202, 201, 200]);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_and_steadily_stays() {
+    let limit = Duration::from_secs(2);
+    // Little waits between both, so that what the client takes is what the server sees taken.
+    let [listening, connecting] = [(); 2].map(|()| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(256 * 1024).unwrap();
+        socket.set_recv_buffer_size(256 * 1024).unwrap();
+        socket
+    });
+    listening.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let server = Server::start_on(listening.listen(16).unwrap(), Limits { send: limit, ..Limits::default() });
+    let stream = connecting.connect(server.address).await.unwrap();
+    let mut slow = server.connect_over(stream, &[]).await.unwrap();
+    slow.send("get networks").await;
+    // Each message is taken well within the limit, and as many as go together where they are small are not.
+    for _ in 0..=MANY {
+        assert!(!slow.next().await.envelope.code.is_final());
+        tokio::time::sleep(limit / 50).await;
+    }
+    assert_eq!(codes(&slow.finish().await), [200]);
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub(crate) struct People<W> {
     started: Instant,
     /// Whether the table is out, and what changes is told.
     following: bool,
+    /// Whether something has changed since the table was drawn.
+    outdated: bool,
     /// The clusters and the nodes that a command which changes something has told of, as it did last.
     clusters: BTreeMap<String, State>,
     nodes: BTreeMap<String, State>,
@@ -60,6 +62,7 @@ impl<W: Write> People<W> {
             steps: Steps::new(several, paint),
             started: Instant::now(),
             following: false,
+            outdated: false,
             clusters: BTreeMap::new(),
             nodes: BTreeMap::new(),
         }
@@ -87,7 +90,9 @@ impl<W: Write> People<W> {
             return Vec::new();
         }
         if self.command.is_watch() {
-            return fitting(self.table.lines(self.paint, self.wide), screen::size().1);
+            // One line is for the cursor.
+            let room = screen::size().1.saturating_sub(1).max(2);
+            return self.table.fitting(self.paint, self.wide, room);
         }
         self.steps.picture(now, screen::size())
     }
@@ -178,12 +183,15 @@ impl<W: Write> Printer for People<W> {
             return Ok(());
         }
         if self.screen.is_live() {
-            return self.tick();
+            self.outdated = true;
+            return Ok(());
         }
-        // Where nothing can be drawn anew, what changed is told below.
+        // Where nothing can be drawn anew, what changed is told below; what is gone, so that it is not taken for what is there.
         let mut told = Table::default();
         told.list(rows);
-        let told: Vec<String> = told.lines(self.paint, self.wide).into_iter().skip(1).collect();
+        let sign = if change == Change::Delete { "-" } else { "" };
+        let told = told.lines(self.paint, self.wide).into_iter().skip(1).map(|line| format!("{sign}{line}"));
+        let told: Vec<String> = told.collect();
         self.screen.draw(&told, &[])
     }
 
@@ -208,28 +216,17 @@ impl<W: Write> Printer for People<W> {
     }
 
     fn is_live(&self) -> bool {
-        self.screen.is_live() && !self.steps.is_empty()
+        self.screen.is_live() && (self.outdated || !self.steps.is_empty())
     }
 
     fn tick(&mut self) -> io::Result<()> {
+        self.outdated = false;
         self.screen.draw(&[], &self.picture(Instant::now()))
     }
 
     fn pause(&mut self) -> io::Result<()> {
         self.screen.draw(&[], &[])
     }
-}
-
-/// The lines that a screen of so many has room for.
-fn fitting(mut lines: Vec<String>, rows: usize) -> Vec<String> {
-    // One for the cursor.
-    let room = rows.saturating_sub(1).max(2);
-    if lines.len() > room {
-        let hidden = lines.len() - (room - 1);
-        lines.truncate(room - 1);
-        lines.push(format!("… and {hidden} more"));
-    }
-    lines
 }
 
 /// What was named; of all, those that were told of.
@@ -326,13 +323,31 @@ mod tests {
         let text = people.screen.text();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!((lines.len(), lines[3]), (4, "prod   creating   -         control-99aa88bb.localhost"));
+        people.changed(Change::Delete, &Payload::Clusters(samples::clusters()[1..].to_vec()), "").unwrap();
+        assert_eq!(
+            people.screen.text().lines().last(),
+            Some("-prod   creating   -         control-99aa88bb.localhost")
+        );
     }
 
     #[test]
-    fn a_long_table_is_cut_to_the_screen() {
-        let lines = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
-        assert_eq!(fitting(lines(3), 4), lines(3));
-        assert_eq!(fitting(lines(5), 4), ["0", "1", "… and 3 more"]);
+    fn changes_are_drawn_together_with_the_next_picture() {
+        let screen = Screen::new(Vec::new(), true);
+        let mut people = People::new(&parse("get cluster -w").unwrap(), screen, Paint(false), false);
+        people.payload(&Payload::Clusters(samples::clusters())).unwrap();
+        people.follow().unwrap();
+        assert!(!people.is_live(), "nothing has changed");
+        let first = people.screen.text();
+        let mut changed = samples::clusters();
+        for state in [State::Stopping, State::Stopped] {
+            changed[0].state = state;
+            people.changed(Change::Put, &Payload::Clusters(changed.clone()), "").unwrap();
+        }
+        assert_eq!(people.screen.text(), first);
+        assert!(people.is_live());
+        people.tick().unwrap();
+        let text = people.screen.text();
+        assert!(text.contains("stopped") && !text.contains("stopping") && !people.is_live(), "{text}");
     }
 
     #[test]

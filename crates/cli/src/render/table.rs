@@ -1,5 +1,7 @@
 //! Tables of objects, columns as kubectl prints them: upper-case heads, three blanks between, no lines.
 
+use std::collections::{BTreeMap, HashMap};
+
 use qbo_api::message::Payload;
 use qbo_api::model::{Client, Cluster, Image, Network, Node, Pod, Registry, Service, State, Usage, UsageKind};
 
@@ -10,15 +12,29 @@ const GAP: usize = 3;
 /// The objects of a `get`, gathered until the last message: columns are as wide as their widest cell.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    clusters: Vec<Cluster>,
-    nodes: Vec<Node>,
-    pods: Vec<Pod>,
-    services: Vec<Service>,
-    networks: Vec<Network>,
-    images: Vec<Image>,
-    registries: Vec<Registry>,
-    clients: Vec<Client>,
-    usage: Vec<Usage>,
+    clusters: Rows<Cluster>,
+    nodes: Rows<Node>,
+    pods: Rows<Pod>,
+    services: Rows<Service>,
+    networks: Rows<Network>,
+    images: Rows<Image>,
+    registries: Rows<Registry>,
+    clients: Rows<Client>,
+    usage: Rows<Usage>,
+}
+
+/// Rows in the order in which they came, each found by its key: a change of one costs the same among many.
+#[derive(Debug)]
+struct Rows<T> {
+    /// By the number under which each came.
+    by_number: BTreeMap<u64, T>,
+    numbers: HashMap<String, u64>,
+    next: u64,
+}
+
+/// What a row is told apart by from others of its kind.
+pub(super) trait Keyed {
+    fn key(&self) -> String;
 }
 
 /// A column of objects of one kind.
@@ -182,38 +198,115 @@ fn port(number: u16) -> Cell {
     if number == 0 { "".into() } else { number.to_string().as_str().into() }
 }
 
-/// Puts rows where those of the same key are, else at the end.
-fn put<T: Clone, K: PartialEq>(rows: &mut Vec<T>, new: &[T], key: fn(&T) -> K) {
-    for row in new {
-        match rows.iter_mut().find(|known| key(known) == key(row)) {
-            Some(known) => known.clone_from(row),
-            None => rows.push(row.clone()),
-        }
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { by_number: BTreeMap::new(), numbers: HashMap::new(), next: 0 }
     }
 }
 
-fn remove<T, K: PartialEq>(rows: &mut Vec<T>, gone: &[T], key: fn(&T) -> K) {
-    rows.retain(|row| !gone.iter().any(|other| key(other) == key(row)));
+impl<T: Keyed + Clone> Rows<T> {
+    /// Adds rows at the end.
+    fn list(&mut self, new: &[T]) {
+        for row in new {
+            self.push(row.key(), row);
+        }
+    }
+
+    /// Puts rows where those of the same key are, else at the end.
+    fn put(&mut self, new: &[T]) {
+        for row in new {
+            let key = row.key();
+            match self.numbers.get(&key).and_then(|number| self.by_number.get_mut(number)) {
+                Some(known) => known.clone_from(row),
+                None => self.push(key, row),
+            }
+        }
+    }
+
+    fn remove(&mut self, gone: &[T]) {
+        for row in gone {
+            if let Some(number) = self.numbers.remove(&row.key()) {
+                self.by_number.remove(&number);
+            }
+        }
+    }
+
+    fn push(&mut self, key: String, row: &T) {
+        self.numbers.insert(key, self.next);
+        self.by_number.insert(self.next, row.clone());
+        self.next += 1;
+    }
 }
 
-/// What a Service's row is told apart by.
-fn service_key(service: &Service) -> (String, u16, String) {
-    (service.id.clone(), service.port_number, service.protocol.clone())
+impl Keyed for Cluster {
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Keyed for Node {
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Keyed for Pod {
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Keyed for Service {
+    /// It has a row for each of its ports.
+    fn key(&self) -> String {
+        format!("{} {} {}", self.id, self.port_number, self.protocol)
+    }
+}
+
+impl Keyed for Network {
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Keyed for Image {
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Keyed for Registry {
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Keyed for Client {
+    /// It has a row for each mirror it is in.
+    fn key(&self) -> String {
+        format!("{} {}", self.wsi, self.mirror)
+    }
+}
+
+impl Keyed for Usage {
+    fn key(&self) -> String {
+        self.id.clone()
+    }
 }
 
 impl Table {
     /// Adds what is listed; what is listed once needs not be looked for.
     pub(crate) fn list(&mut self, payload: &Payload) {
         match payload {
-            Payload::Clusters(rows) => self.clusters.extend_from_slice(rows),
-            Payload::Nodes(rows) => self.nodes.extend_from_slice(rows),
-            Payload::Pods(rows) => self.pods.extend_from_slice(rows),
-            Payload::Services(rows) => self.services.extend_from_slice(rows),
-            Payload::Networks(rows) => self.networks.extend_from_slice(rows),
-            Payload::Images(rows) => self.images.extend_from_slice(rows),
-            Payload::Registries(rows) => self.registries.extend_from_slice(rows),
-            Payload::Clients(rows) => self.clients.extend_from_slice(rows),
-            Payload::Usage(rows) => self.usage.extend_from_slice(rows),
+            Payload::Clusters(rows) => self.clusters.list(rows),
+            Payload::Nodes(rows) => self.nodes.list(rows),
+            Payload::Pods(rows) => self.pods.list(rows),
+            Payload::Services(rows) => self.services.list(rows),
+            Payload::Networks(rows) => self.networks.list(rows),
+            Payload::Images(rows) => self.images.list(rows),
+            Payload::Registries(rows) => self.registries.list(rows),
+            Payload::Clients(rows) => self.clients.list(rows),
+            Payload::Usage(rows) => self.usage.list(rows),
             Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => {}
         }
     }
@@ -221,15 +314,15 @@ impl Table {
     /// Takes in what is there now, or is as told.
     pub(crate) fn put(&mut self, payload: &Payload) {
         match payload {
-            Payload::Clusters(rows) => put(&mut self.clusters, rows, |row| row.id.clone()),
-            Payload::Nodes(rows) => put(&mut self.nodes, rows, |row| row.id.clone()),
-            Payload::Pods(rows) => put(&mut self.pods, rows, |row| row.id.clone()),
-            Payload::Services(rows) => put(&mut self.services, rows, service_key),
-            Payload::Networks(rows) => put(&mut self.networks, rows, |row| row.id.clone()),
-            Payload::Images(rows) => put(&mut self.images, rows, |row| row.name.clone()),
-            Payload::Registries(rows) => put(&mut self.registries, rows, |row| row.name.clone()),
-            Payload::Clients(rows) => put(&mut self.clients, rows, |row| (row.wsi.clone(), row.mirror.clone())),
-            Payload::Usage(rows) => put(&mut self.usage, rows, |row| row.id.clone()),
+            Payload::Clusters(rows) => self.clusters.put(rows),
+            Payload::Nodes(rows) => self.nodes.put(rows),
+            Payload::Pods(rows) => self.pods.put(rows),
+            Payload::Services(rows) => self.services.put(rows),
+            Payload::Networks(rows) => self.networks.put(rows),
+            Payload::Images(rows) => self.images.put(rows),
+            Payload::Registries(rows) => self.registries.put(rows),
+            Payload::Clients(rows) => self.clients.put(rows),
+            Payload::Usage(rows) => self.usage.put(rows),
             Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => {}
         }
     }
@@ -237,43 +330,76 @@ impl Table {
     /// Takes out what is gone.
     pub(crate) fn remove(&mut self, payload: &Payload) {
         match payload {
-            Payload::Clusters(rows) => remove(&mut self.clusters, rows, |row| row.id.clone()),
-            Payload::Nodes(rows) => remove(&mut self.nodes, rows, |row| row.id.clone()),
-            Payload::Pods(rows) => remove(&mut self.pods, rows, |row| row.id.clone()),
-            Payload::Services(rows) => remove(&mut self.services, rows, service_key),
-            Payload::Networks(rows) => remove(&mut self.networks, rows, |row| row.id.clone()),
-            Payload::Images(rows) => remove(&mut self.images, rows, |row| row.name.clone()),
-            Payload::Registries(rows) => remove(&mut self.registries, rows, |row| row.name.clone()),
-            Payload::Clients(rows) => remove(&mut self.clients, rows, |row| (row.wsi.clone(), row.mirror.clone())),
-            Payload::Usage(rows) => remove(&mut self.usage, rows, |row| row.id.clone()),
+            Payload::Clusters(rows) => self.clusters.remove(rows),
+            Payload::Nodes(rows) => self.nodes.remove(rows),
+            Payload::Pods(rows) => self.pods.remove(rows),
+            Payload::Services(rows) => self.services.remove(rows),
+            Payload::Networks(rows) => self.networks.remove(rows),
+            Payload::Images(rows) => self.images.remove(rows),
+            Payload::Registries(rows) => self.registries.remove(rows),
+            Payload::Clients(rows) => self.clients.remove(rows),
+            Payload::Usage(rows) => self.usage.remove(rows),
             Payload::Version(_) | Payload::Output(_) | Payload::Input(_) => {}
         }
     }
 
     /// The lines, none where there are no objects.
     pub(crate) fn lines(&self, paint: Paint, wide: bool) -> Vec<String> {
+        self.first_lines(paint, wide, usize::MAX)
+    }
+
+    /// As many lines as there is room for, of which the last tells of those that are hidden. Those are not even made, nor is
+    /// a column as wide as they need it.
+    pub(crate) fn fitting(&self, paint: Paint, wide: bool, room: usize) -> Vec<String> {
+        let mut lines = self.first_lines(paint, wide, room);
+        let height = self.height();
+        if height > room {
+            lines.truncate(room - 1);
+            lines.push(format!("… and {} more", height - lines.len()));
+        }
+        lines
+    }
+
+    /// The lines of so many objects of each kind.
+    fn first_lines(&self, paint: Paint, wide: bool, most: usize) -> Vec<String> {
         [
-            lines(CLUSTERS, &self.clusters, paint, wide),
-            lines(NODES, &self.nodes, paint, wide),
-            lines(PODS, &self.pods, paint, wide),
-            lines(SERVICES, &self.services, paint, wide),
-            lines(NETWORKS, &self.networks, paint, wide),
-            lines(IMAGES, &self.images, paint, wide),
-            lines(REGISTRIES, &self.registries, paint, wide),
-            lines(CLIENTS, &self.clients, paint, wide),
-            lines(USAGE, &self.usage, paint, wide),
+            lines(CLUSTERS, &self.clusters, paint, wide, most),
+            lines(NODES, &self.nodes, paint, wide, most),
+            lines(PODS, &self.pods, paint, wide, most),
+            lines(SERVICES, &self.services, paint, wide, most),
+            lines(NETWORKS, &self.networks, paint, wide, most),
+            lines(IMAGES, &self.images, paint, wide, most),
+            lines(REGISTRIES, &self.registries, paint, wide, most),
+            lines(CLIENTS, &self.clients, paint, wide, most),
+            lines(USAGE, &self.usage, paint, wide, most),
         ]
         .concat()
     }
+
+    /// How many lines there are, with the heads.
+    fn height(&self) -> usize {
+        let rows = [
+            self.clusters.by_number.len(),
+            self.nodes.by_number.len(),
+            self.pods.by_number.len(),
+            self.services.by_number.len(),
+            self.networks.by_number.len(),
+            self.images.by_number.len(),
+            self.registries.by_number.len(),
+            self.clients.by_number.len(),
+            self.usage.by_number.len(),
+        ];
+        rows.into_iter().filter(|rows| *rows > 0).map(|rows| rows + 1).sum()
+    }
 }
 
-fn lines<T>(columns: &[Column<T>], rows: &[T], paint: Paint, wide: bool) -> Vec<String> {
-    if rows.is_empty() {
+fn lines<T>(columns: &[Column<T>], rows: &Rows<T>, paint: Paint, wide: bool, most: usize) -> Vec<String> {
+    if rows.by_number.is_empty() {
         return Vec::new();
     }
     let columns: Vec<_> = columns.iter().filter(|column| wide || !column.wide).collect();
     let head = columns.iter().map(|column| Cell { text: column.head.into(), colour: Some(Colour::Bold) }).collect();
-    let body = rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect());
+    let body = rows.by_number.values().take(most).map(|row| columns.iter().map(|column| (column.cell)(row)).collect());
     let cells: Vec<Vec<Cell>> = std::iter::once(head).chain(body).collect();
     let width = |index: usize| cells.iter().map(|row| row[index].text.chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns.len()).map(width).collect();
@@ -346,6 +472,9 @@ pub(crate) mod samples {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell as Counter;
+    use std::rc::Rc;
+
     use super::*;
 
     fn text(table: &Table, wide: bool) -> String {
@@ -403,6 +532,49 @@ hub.docker.com/kindest/node:v1.37.2   yes
         table.remove(&Payload::Clusters(changed[1..].to_vec()));
         let text = text(&table, false);
         assert!(text.lines().count() == 2 && text.contains("alex   stopped"), "{text}");
+    }
+
+    #[test]
+    fn a_long_table_is_cut_to_the_room() {
+        let mut table = Table::default();
+        table.list(&Payload::Clusters(samples::clusters()));
+        let lines = table.lines(Paint(false), false);
+        assert_eq!(table.fitting(Paint(false), false, 3), lines);
+        assert_eq!(table.fitting(Paint(false), false, 2), [lines[0].as_str(), "… and 2 more"]);
+    }
+
+    /// A row that counts how often its key is asked for, and its cell made.
+    #[derive(Clone)]
+    struct Counted {
+        name: usize,
+        keys: Rc<Counter<usize>>,
+        cells: Rc<Counter<usize>>,
+    }
+
+    impl Keyed for Counted {
+        fn key(&self) -> String {
+            self.keys.set(self.keys.get() + 1);
+            self.name.to_string()
+        }
+    }
+
+    #[test]
+    fn many_rows_and_many_changes_cost_what_they_are_and_what_is_seen_of_them() {
+        const COLUMNS: &[Column<Counted>] = &[Column::always("NAME", |row| {
+            row.cells.set(row.cells.get() + 1);
+            row.name.to_string().as_str().into()
+        })];
+        let (keys, cells) = (Rc::<Counter<usize>>::default(), Rc::<Counter<usize>>::default());
+        let row = |name| Counted { name, keys: Rc::clone(&keys), cells: Rc::clone(&cells) };
+        let mut rows = Rows::default();
+        rows.put(&(0..10_000).map(row).collect::<Vec<_>>());
+        for name in 0..500 {
+            rows.put(&[row(name * 2)]);
+            rows.remove(&[row(name * 2 + 1)]);
+        }
+        assert_eq!(keys.get(), 11_000);
+        assert_eq!(lines(COLUMNS, &rows, Paint(false), false, 3), ["NAME", "0", "2", "4"]);
+        assert_eq!((rows.by_number.len(), cells.get()), (9_500, 3));
     }
 
     #[test]

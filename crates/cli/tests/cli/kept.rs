@@ -86,6 +86,27 @@ async fn a_deletion_succeeds_whatever_the_kubeconfig_is() {
     }
 }
 
+#[tokio::test]
+async fn of_a_deletion_that_fails_or_is_not_heard_to_its_end_what_was_told_is_taken_out() {
+    for (ends, code) in [(true, 1), (false, 2)] {
+        for (name, stays) in [("alex", false), ("dev", true)] {
+            let (qbo, _server) = serve(move |mut peer| async move {
+                peer.accept_command("delete cluster alex dev").await;
+                peer.say(Code::CREATED, cluster("alex")).await;
+                if ends {
+                    peer.failed(Code::CONFLICT, "dev: no", "").await;
+                }
+            })
+            .await;
+            let file = qbo.home.path().join("config");
+            fs::write(&file, KUBECONFIG.replace("qbo-alex", &format!("qbo-{name}"))).unwrap();
+            let ended = super::ended(qbo.command("delete cluster alex dev").env("KUBECONFIG", &file).output()).await;
+            assert_eq!(ended.code, Some(code), "{ended:?}");
+            assert_eq!(fs::read_to_string(&file).unwrap().contains(&format!("qbo-{name}")), stays, "{ended:?}");
+        }
+    }
+}
+
 fn piece(file: &str, text: &str) -> Payload {
     Payload::Output(vec![Output::Piece { file: file.into(), text: text.into() }])
 }

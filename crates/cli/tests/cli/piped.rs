@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use qbo_api::message::{Code, Output, Payload};
+use qbo_api::message::{Change, Code, Output, Payload};
 use qbo_api::model::Version;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::oneshot;
@@ -168,6 +168,28 @@ async fn formats_work_to_pipes_as_well() {
         .await;
         let ended = qbo.run(&format!("get cluster alex -o {format}")).await;
         assert_eq!((ended.output.as_str(), ended.errors.as_str()), (expected, ""), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn in_every_format_a_watch_tells_what_is_gone_from_what_is_there() {
+    for (format, there, gone) in [
+        ("name", "cluster/alex\n", "-cluster/alex\n"),
+        ("table", "\nalex   ready   https://10", "\n-alex   ready   https://10"),
+        ("yaml", "---\naddress: https://10", "---\nchange: delete\naddress: https://10"),
+        ("json", r#""change":"put""#, r#""change":"delete""#),
+    ] {
+        let (qbo, _server) = serve(|mut peer| async move {
+            peer.accept_command("get cluster -A -w").await;
+            peer.list(cluster("alex")).await;
+            peer.done().await;
+            peer.tell(Change::Put, cluster("alex")).await;
+            peer.tell(Change::Delete, cluster("alex")).await;
+        })
+        .await;
+        let output = qbo.run(&format!("get cluster -w -o {format}")).await.output;
+        let place = output.rfind(gone).unwrap_or_else(|| panic!("{format}: {output}"));
+        assert!(output[..place].contains(there) && !output[..place].contains(gone), "{format}: {output}");
     }
 }
 

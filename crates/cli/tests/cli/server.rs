@@ -1,7 +1,7 @@
 //! A server that follows a script: it accepts one connection and says what the test tells it to.
 
 use futures_util::{SinkExt, StreamExt};
-use qbo_api::message::{Code, Envelope, Message, Output, Payload, Request, Step, StepState, Subcommand, Verb};
+use qbo_api::message::{Change, Code, Envelope, Message, Output, Payload, Request, Step, StepState, Subcommand, Verb};
 use qbo_api::model::{Cluster, State};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -93,6 +93,19 @@ impl Peer {
         // Whether the client is still there is what some tests are about.
         let _ = self.try_text(text.clone()).await;
         text
+    }
+
+    /// Rows that are known, as the client's command lists them.
+    pub(crate) async fn list(&mut self, payload: Payload) {
+        let envelope = Envelope { sequence: Some(1), ..envelope(self.id, OURS, Code::CREATED) };
+        self.try_text(serde_json::to_string(&Message { envelope, payload }).unwrap()).await.unwrap();
+    }
+
+    /// What became of rows.
+    pub(crate) async fn tell(&mut self, change: Change, payload: Payload) {
+        let envelope = envelope(Uuid::new_v4(), THEIRS, Code::CREATED);
+        let envelope = Envelope { sequence: Some(2), change: Some(change), ..envelope };
+        self.try_text(serde_json::to_string(&Message { envelope, payload }).unwrap()).await.unwrap();
     }
 
     /// A text as it stands.

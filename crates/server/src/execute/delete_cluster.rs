@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use qbo_api::command::Clusters;
 use qbo_api::message::Payload;
-use qbo_api::model::State;
+use qbo_api::model::{Cluster, State};
 
 use super::{Services, settle, together};
 use crate::cluster::{Found, Identity, find};
@@ -56,12 +56,15 @@ async fn remove(services: &Services, identity: &Identity, reporter: &Reporter) -
     let engine = &*services.engine;
     // Looked for anew: it may have changed before it was claimed.
     let Some(cluster) = find(engine, identity).await? else { return Ok(()) };
-    reporter.rows(Payload::Clusters(vec![cluster.row(State::Deleting)]));
     // Each of several, for any may be the last one left when the deletion is interrupted.
     for node in cluster.control_planes() {
         mark(engine, &node.container.id).await?;
         services.live.marked(identity, Mark::Deleting);
     }
+    // From here on it goes, if not now then by the clean-up: who has its kubeconfig need not keep it.
+    let row = cluster.row(State::Deleting);
+    let address = if row.address.is_empty() { cluster.balancer_endpoint() } else { row.address };
+    reporter.rows(Payload::Clusters(vec![Cluster { address, ..row }]));
     // Before what it is about: an interrupted deletion is known by what the engine still holds.
     let kubeconfig = services.kubeconfigs.remove(&identity.name).await;
     let removed = async {

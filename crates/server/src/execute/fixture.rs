@@ -288,11 +288,15 @@ impl Ended {
 
     /// Clusters told of, by name.
     pub(crate) fn clusters(&self) -> Vec<(&str, State)> {
+        self.cluster_rows().into_iter().map(|cluster| (cluster.name.as_str(), cluster.state)).collect()
+    }
+
+    /// Clusters told of.
+    pub(crate) fn cluster_rows(&self) -> Vec<&Cluster> {
         self.rows(|payload| match payload {
             Payload::Clusters(rows) => rows.as_slice(),
             _ => &[],
         })
-        .map(|cluster: &Cluster| (cluster.name.as_str(), cluster.state))
         .collect()
     }
 

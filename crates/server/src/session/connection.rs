@@ -28,6 +28,10 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Messages sent in one go, before it is seen whether the client has something to say.
 const BATCH: usize = 64;
 
+/// Bytes after which no message is added to these: they share one limit of time, which is for a client that takes nothing, not
+/// for one that is slow to take much.
+const BATCH_BYTES: usize = 64 << 10;
+
 /// A client that is connected.
 pub(super) struct Connection {
     session: Arc<Session>,
@@ -147,9 +151,12 @@ impl Connection {
             let failure = Failure::from(error);
             return self.refuse(Refused { line: asked.command.to_string(), mirror: None, failure });
         }
+        let outcome = self.enter_and_leave(mirror, &asked.command);
+        // Who has left the mirror in which it asked would not hear the answer there.
+        let mirror = if self.feed.mirrors().contains(&mirror) { mirror } else { self.origin.mirror };
         let origin = Origin { mirror, ..self.origin.clone() };
         let line = asked.command.to_string();
-        let (id, thread) = match self.enter_and_leave(mirror, &asked.command) {
+        let (id, thread) = match outcome {
             Some(outcome) => self.session.commands.conclude(origin, &asked.command, outcome.map_err(Failure::from)),
             None => self.session.commands.start(origin, asked.command),
         };
@@ -229,9 +236,14 @@ impl Connection {
     /// Sends a message and those that wait behind it, in as few packets as they fit into.
     async fn send_all(&mut self, socket: &mut WebSocket, first: Utf8Bytes) -> Result<(), End> {
         let send = async {
+            let mut bytes = first.len();
             socket.feed(Message::Text(first)).await?;
             for _ in 1..BATCH {
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
                 let Some(text) = self.feed.waiting() else { break };
+                bytes += text.len();
                 socket.feed(Message::Text(text)).await?;
             }
             socket.flush().await

@@ -130,6 +130,20 @@ async fn all_clusters_are_deleted_and_none_is_fine() {
     assert_eq!(cloud.everything(), before);
 }
 
+/// By an address in its network clients know whose kubeconfig they have.
+#[tokio::test]
+async fn a_cluster_without_a_control_plane_is_deleted_with_its_address() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster alex").await;
+    let network = |address: &str| address.rsplit_once('.').unwrap().0.to_owned();
+    let before = network(&cloud.succeed("get cluster alex").await.cluster_rows()[0].address);
+    cloud.engine.trouble_with("remove_network", Trouble::Fails(refused()));
+    cloud.fail("delete cluster alex").await;
+    let ended = cloud.succeed("delete cluster alex").await;
+    let rows = ended.cluster_rows();
+    assert_eq!((rows.len(), rows[0].control_plane.as_str(), network(&rows[0].address)), (1, "", before));
+}
+
 #[tokio::test]
 async fn a_cluster_named_by_name_and_id_is_deleted_once() {
     let cloud = Cloud::new();
