@@ -54,11 +54,29 @@ console() {
 	"$repository/web/check"
 }
 
+# Removes what tests made that were killed, for it would be in the way: their servers have their state in directories with
+# names of tests', and lock it no longer.
+remove_left_overs() {
+	local kind id state format='{{.ID}} {{.Label "io.qbo.server"}}'
+	{
+		docker ps --all --filter label=io.qbo.server --format "container $format"
+		docker network ls --filter label=io.qbo.server --format "network $format"
+	} | while read -r kind id state; do
+		[[ $state == */.tmp??????/.qbo || $state == */qbo-console-??????/.qbo ]] || continue
+		[[ ! -d $state ]] || flock --nonblock "$state/api.lock" true || continue
+		case $kind in
+		container) docker rm --force --volumes "$id" ;;
+		network) docker network rm "$id" ;;
+		esac || warn "$kind $id of a test that was killed is left"
+	done
+}
+
 clusters() {
 	headline "images"
 	"$repository/images/node/build"
 	"$repository/images/shell/build"
 	headline "clusters"
+	remove_left_overs
 	build_balancer
 	"$repository/web/build"
 	cargo build --locked --package qbo-cli --package qbo-server --features qbo-server/console
@@ -115,4 +133,5 @@ style
 unit
 contract
 console
-((!with_clusters)) || clusters
+# What is started there may live on where it is killed, and is not to keep the lock (9) of who started this.
+((!with_clusters)) || clusters 9>&-

@@ -78,5 +78,5 @@ socket_is_stale() {
 
 # Ends the daemon if it was started by hand, and no other.
 docker_stop() {
-	end_by_hand dockerd 60
+	end_by_hand dockerd 180
 }

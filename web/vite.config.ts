@@ -33,5 +33,6 @@ export default defineConfig({
       "/terminal": proxied,
     },
   },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  // Limits of a machine that does other things too.
+  test: { include: ["src/**/*.test.ts"], environment: "node", testTimeout: 60_000, hookTimeout: 60_000 },
 });

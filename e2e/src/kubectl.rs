@@ -12,6 +12,21 @@ use crate::wait;
 
 /// For pods to do what they are for, on a busy machine.
 const LIMIT: Duration = Duration::from_mins(3);
+/// For an API server to answer at all, on a busy machine.
+const ANSWERING: Duration = Duration::from_mins(1);
+/// What is said of one that did not.
+const UNANSWERED: &[&str] = &[
+    "connection refused",
+    "was refused",
+    "connection reset",
+    "connection lost",
+    "EOF",
+    "TLS handshake timeout",
+    "i/o timeout",
+    "deadline exceeded",
+    "(ServiceUnavailable)",
+    "etcdserver: ",
+];
 
 /// The client, for one cluster.
 #[derive(Debug, Clone)]
@@ -43,10 +58,22 @@ impl Kubectl {
         Self { program: program.into(), kubeconfig: kubeconfig.into() }
     }
 
-    /// What a command prints; it must succeed.
+    /// What a command prints; it must succeed, and is repeated until it is answered.
     #[track_caller]
     pub fn run(&self, words: &[&str]) -> String {
-        self.attempt(words).unwrap_or_else(|said| panic!("kubectl {}: {said}", words.join(" ")))
+        let what = format!("kubectl {}", words.join(" "));
+        let mut is_repeated = false;
+        let answered = wait::until_ok(&what, ANSWERING, || match self.attempt(words) {
+            Err(said) if UNANSWERED.iter().any(|sign| said.contains(sign)) => {
+                is_repeated = true;
+                Err(said)
+            }
+            // What was asked for before may have been done without an answer.
+            Err(said) if is_repeated && words[0] == "create" && said.contains("(AlreadyExists)") => Ok(Ok(said)),
+            Err(said) if is_repeated && words[0] == "delete" && said.contains("(NotFound)") => Ok(Ok(said)),
+            answered => Ok(answered),
+        });
+        answered.unwrap_or_else(|said| panic!("{what}: {said}"))
     }
 
     /// What a command prints, or what it says on standard error.

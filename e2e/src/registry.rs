@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -27,8 +27,8 @@ const OWN: Counter = Counter { path: "/token", service: "qbo-e2e" };
 /// As GitLab has it, on a host other than its registry's.
 const GITLAB: Counter = Counter { path: "/jwt/auth", service: "container_registry" };
 /// For the registry to listen, and for each of its answers.
-const STARTING: Duration = Duration::from_secs(20);
-const ANSWER: Duration = Duration::from_secs(10);
+const STARTING: Duration = Duration::from_mins(1);
+const ANSWER: Duration = Duration::from_mins(1);
 /// For how long a token is good, in seconds.
 const TOKEN_LIFETIME: u64 = 60;
 
@@ -234,10 +234,12 @@ impl Signer {
 fn serve_tokens(signer: Signer) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener.local_addr().expect("it has an address").port();
+    let signer = Arc::new(signer);
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
+            let signer = Arc::clone(&signer);
             // Who goes away before the answer does not want it.
-            let _ = grant(&signer, stream);
+            std::thread::spawn(move || grant(&signer, stream));
         }
     });
     port

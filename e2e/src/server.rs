@@ -23,7 +23,7 @@ pub const NETWORK_RANGE: &str = "10.222.0.0/16";
 /// The driver's log tells of every attempt at an API server that does not answer yet.
 const LOG: &str = "info,qbo_server=debug,qbo_server::session::connection=info,kube_client=off";
 /// For a server to listen, and to undo what runs when it is ended.
-const STARTING: Duration = Duration::from_secs(20);
+const STARTING: Duration = Duration::from_mins(1);
 const ENDING: Duration = Duration::from_mins(2);
 
 /// How a server is started.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
-/// For the end of a command.
-const LIMIT: Duration = Duration::from_mins(5);
+/// For the end of a command, as the CLI's.
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// A connection to a server. What comes is read while something is waited for, and kept until it is asked for.
 #[derive(Debug)]

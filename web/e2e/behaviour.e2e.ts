@@ -120,14 +120,14 @@ test("a link leads to filter, order and the open row, and back", async () => {
   const key = encodeURIComponent(`${pod?.cluster_id}/${pod?.id}`);
   await stage.page.goto(`${stage.server.address}/pods?q=cluster:alex&sort=-name&open=${key}`);
   await stage.page.getByRole("complementary", { name: pod?.name ?? "" }).waitFor();
+  await expect.poll(async () => (await names()).length).toBe(21);
   const shown = await names();
-  expect(shown.length).toBe(21);
   expect(shown).toEqual([...shown].sort().reverse());
   await stage.page.getByRole("link", { name: "Nodes" }).click();
   await stage.page.getByRole("heading", { name: "Nodes" }).waitFor();
   await stage.page.goBack();
   await stage.page.getByRole("complementary", { name: pod?.name ?? "" }).waitFor();
-  expect(stage.page.url()).toContain("q=cluster");
+  await expect.poll(() => stage.page.url()).toContain("q=cluster");
 });
 
 test("everything is reached by keys", async () => {
@@ -136,17 +136,19 @@ test("everything is reached by keys", async () => {
   await stage.page.getByRole("heading", { name: "Pods" }).waitFor();
   await stage.page.keyboard.press("f");
   await stage.page.keyboard.type("Pending");
+  const statuses = stage.page.locator("[role=rowgroup] [role=row] [role=gridcell]:nth-child(2)");
+  await expect.poll(async () => [...new Set(await statuses.allInnerTexts())]).toEqual(["Pending"]);
   await stage.page.keyboard.press("ArrowDown");
   const focused = async (): Promise<string | null> =>
     stage.page.evaluate(() => document.activeElement?.ariaLabel ?? document.activeElement?.role ?? null);
   await stage.page.keyboard.press("ArrowRight");
-  expect(await focused()).toMatch(/^Logs of /);
+  await expect.poll(focused).toMatch(/^Logs of /);
   await stage.page.keyboard.press("ArrowLeft");
-  expect(await focused()).toBe("Pods");
+  await expect.poll(focused).toBe("Pods");
   await stage.page.keyboard.press("Enter");
   await stage.page.getByRole("complementary").waitFor();
   await stage.page.keyboard.press("ArrowDown");
-  expect(stage.page.url()).toContain("open=");
+  await expect.poll(() => stage.page.url()).toContain("open=");
   await stage.page.keyboard.press("Escape");
   await stage.page.getByRole("complementary").waitFor({ state: "detached" });
   await stage.page.keyboard.press("?");
@@ -184,7 +186,7 @@ test("after a server that was away nothing is stale", async () => {
   await stage.page.getByText("Disconnected.").waitFor();
   expect(await names()).toEqual(["alex", "prod", "test"]);
   stage.server = await FakeServer.start((world) => world.cluster("later", 1, 1), port);
-  await expect.poll(names, { timeout: 20_000 }).toEqual(["later"]);
+  await expect.poll(names).toEqual(["later"]);
   await stage.page.getByText("Disconnected.").waitFor({ state: "detached" });
 });
 

@@ -12,8 +12,12 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** How often a page is loaded: an interface of the host that comes or goes meanwhile, as with each container, cuts it off. */
-const ATTEMPTS = 3;
+/** What a page says that was cut off: an interface of the host came or went meanwhile, as with each container. */
+export const CUT_OFF = "net::ERR_NETWORK_CHANGED";
+/** How often a page is loaded that is cut off. */
+const ATTEMPTS = 5;
+/** For whatever is done in a page, on a machine that does other things too. */
+const LIMIT = 120_000;
 
 export async function launch(): Promise<Browser> {
   return chromium.launch({
@@ -34,36 +38,44 @@ export async function connected(page: Page): Promise<void> {
   await page.locator(".who", { hasNotText: "…" }).waitFor({ state: "attached" });
 }
 
-/** A page of a browser that remembers nothing; whatever goes wrong in it is in `troubles`. */
+/** Loads a page, again where it was cut off; what goes wrong in it is in `troubles`. */
+export async function load(troubles: string[], once: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const before = troubles.length;
+    const failed = await once().then(
+      () => "",
+      (error: unknown) => String(error),
+    );
+    // What the page could not load, or the page itself.
+    const isCut = [...troubles.slice(before), failed].some((trouble) => trouble.includes(CUT_OFF));
+    if (!isCut || attempt === ATTEMPTS) {
+      if (failed) throw new Error(failed);
+      return;
+    }
+    troubles.splice(before);
+  }
+}
+
+/** A page of a browser that remembers nothing; whatever goes wrong in it comes to `troubles`. */
 export async function open(
   browser: Browser,
   address: string,
   shown: Partial<Shown> = {},
+  troubles: string[] = [],
 ): Promise<{ page: Page; troubles: string[] }> {
   const context = await browser.newContext({
     viewport: { width: shown.width ?? 1280, height: shown.height ?? 800 },
     colorScheme: shown.theme ?? "dark",
     reducedMotion: "reduce",
   });
+  context.setDefaultTimeout(LIMIT);
   const page = await context.newPage();
-  const troubles: string[] = [];
   page.on("pageerror", (error) => troubles.push(`${error.message}\n${error.stack ?? ""}`));
   page.on("console", (message) => {
     // That a server is gone, the page says itself.
     const isLost = /WebSocket connection|net::ERR_CONNECTION/.test(message.text());
     if (message.type() === "error" && !isLost) troubles.push(message.text());
   });
-  for (let attempt = 1; ; attempt++) {
-    const failed = await page.goto(address).then(
-      () => "",
-      (error: unknown) => String(error),
-    );
-    // What the page could not load, or the page itself.
-    const isCut = [...troubles, failed].some((trouble) => trouble.includes("net::ERR_NETWORK_CHANGED"));
-    if (!isCut || attempt === ATTEMPTS) {
-      if (failed) throw new Error(failed);
-      return { page, troubles };
-    }
-    troubles.length = 0;
-  }
+  await load(troubles, () => page.goto(address));
+  return { page, troubles };
 }

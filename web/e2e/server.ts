@@ -13,7 +13,9 @@ const WEB = fileURLToPath(new URL("..", import.meta.url));
 
 /** Where no other server of tests makes networks. */
 const RANGE = "10.231.0.0/16";
-const STARTING = 20_000;
+const STARTING = 60_000;
+/** Of clusters for which no other is asked, so that no registry is. */
+const IMAGE = process.env["QBO_NODE_IMAGE"] ?? "qbo/node:v1.37.2";
 
 export async function freePort(): Promise<number> {
   const server = createServer();
@@ -66,7 +68,8 @@ export class QboApi {
     const target = process.env["CARGO_TARGET_DIR"] ?? join(ROOT, "target");
     const program = process.env["QBO_API"] ?? join(target, "debug/qbo-api");
     if (!existsSync(program)) throw new Error(`${program} is not there: cargo build --package qbo-server`);
-    const child = spawn(program, ["--listen", `127.0.0.1:${this.#port}`, "--network-range", RANGE], {
+    const words = ["--listen", `127.0.0.1:${this.#port}`, "--network-range", RANGE, "--image", IMAGE];
+    const child = spawn(program, words, {
       env: { ...process.env, HOME: this.#home, NO_COLOR: "1" },
       stdio: ["ignore", "ignore", "pipe"],
     });

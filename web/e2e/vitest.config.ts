@@ -9,8 +9,8 @@ export default defineConfig({
     environment: "node",
     fileParallelism: false,
     // Of a machine that does other things too.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
-    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
   },
 });

@@ -14,7 +14,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
@@ -170,9 +170,10 @@ async fn a_server_that_hangs_is_left_out() {
     let server = Server::start(1);
     let balancer = Balancer::start(&[hanging.address, server.address], 64).await;
     assert_eq!(balancer.names(1).await, [1]);
+    // If it was not left out, every other client would wait for it for 2 s.
     let begun = std::time::Instant::now();
-    assert_eq!(balancer.names(4).await, [1, 1, 1, 1]);
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(balancer.names(40).await, [1; 40]);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use qbo_e2e::registry::archive;
 use qbo_e2e::server::Options;
 use qbo_e2e::wait;
 
-use crate::scene::{Scene, add, image, kubectl, probe};
+use crate::scene::{ATTEMPTS, Scene, add, image, kubectl, probe};
 
 /// Room for the image and some nodes.
 const SIZE: &str = "8g";
@@ -23,7 +23,7 @@ const PORT: u16 = 8443;
 /// Of the host's Docker.
 const APP: &str = "qbo-e2e-app:1";
 /// For a Docker that died to be missed.
-const DYING: Duration = Duration::from_secs(30);
+const DYING: Duration = Duration::from_mins(2);
 /// For a cluster to be Ready after Docker started.
 const COMING_BACK: Duration = Duration::from_mins(5);
 
@@ -39,12 +39,7 @@ fn a_full_disk_a_dying_docker_and_a_loss_of_power_leave_nothing_and_clusters_com
     docker.resize(SIZE);
     scene.assert_clean();
 
-    let mut adding = Running::start(scene.server().qbo(&add("qbo-e2e-full")));
-    adding.await_step("network and certificates", "started");
-    docker.leave(NOTHING);
-    adding.end().assert_failed(2, 507, "disk is full");
-    docker.resize(SIZE);
-    scene.await_clean();
+    a_disk_fills_up_while_a_cluster_is_made(&scene, &docker);
 
     let mut adding = Running::start(scene.server().qbo(&add("qbo-e2e-dying")));
     adding.await_step("container", "done");
@@ -58,13 +53,29 @@ fn a_full_disk_a_dying_docker_and_a_loss_of_power_leave_nothing_and_clusters_com
     scene.end();
 }
 
+/// Docker says so of containers; where they were there before the disk was full, they fail in other ways, and it is tried again.
+fn a_disk_fills_up_while_a_cluster_is_made(scene: &Scene, docker: &PrivateDocker) {
+    for attempt in 1.. {
+        let mut adding = Running::start(scene.server().qbo(&add("qbo-e2e-full --timeout 2m")));
+        adding.await_step("network and certificates", "started");
+        docker.leave(NOTHING);
+        let ended = adding.end();
+        docker.resize(SIZE);
+        scene.await_clean();
+        if ended.last()["code"] == 507 || attempt == ATTEMPTS {
+            ended.assert_failed(2, 507, "disk is full");
+            return;
+        }
+    }
+}
+
 /// While Docker is dead its clusters are known and nobody knows how they are; with Docker they come back by themselves, those of
 /// several control planes too, nodes that are held back from their end too, and so they do with the whole machine.
 fn a_cluster_comes_back(scene: &mut Scene, docker: &mut PrivateDocker) {
     let cluster = "qbo-e2e-back";
     scene.server().done(&add(&format!("{cluster} -n 4 --control-planes 3 -p 127.0.0.1:{PORT}:6443")));
     leads_in(scene, docker, cluster, &["create", "configmap", "kept"]);
-    let nodes = scene.known_rows("nodes", cluster);
+    let nodes = scene.ready_rows("nodes", cluster);
     let container = nodes[0]["id"].as_str().expect("a text");
     let started =
         |docker: &PrivateDocker| docker.client().run(&["inspect", "--format", "{{.State.StartedAt}}", container]);
@@ -118,7 +129,7 @@ fn docker_dies_while_a_cluster_stops(scene: &mut Scene, docker: &mut PrivateDock
 fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker) {
     let cluster = "qbo-e2e-changing";
     scene.server().done(&add(&format!("{cluster} -n 1")));
-    let before = scene.known_rows("nodes", cluster);
+    let before = scene.ready_rows("nodes", cluster);
     let add_node = format!("add node {cluster}");
     // The node that did not join goes.
     let is_as_before = || scene.await_rows(COMING_BACK, "nodes", cluster, &before);
@@ -147,7 +158,7 @@ fn docker_dies_while_a_cluster_changes(scene: &Scene, docker: &mut PrivateDocker
     let start = format!("start cluster {cluster}");
     docker_dies(scene, docker, &start, ("start", "done"));
     scene.done_soon(&start);
-    assert_eq!(scene.known_rows("nodes", cluster), before);
+    is_as_before();
 
     let delete = format!("delete cluster {cluster}");
     docker_dies(scene, docker, &delete, ("delete", "started"));

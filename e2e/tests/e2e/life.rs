@@ -61,8 +61,7 @@ fn two_clusters_of_different_families_live_side_by_side() {
     scene.server().done(&format!("delete cluster {left}"));
     assert_eq!(scene.nodes(left), Vec::<String>::new());
     assert!(!scene.kubeconfig(left).exists());
-    let listed = scene.server().done(&format!("get cluster {right}"));
-    assert_eq!(listed.rows("clusters")[0]["state"], "ready");
+    assert_eq!(scene.known_state(right), "ready");
     assert_eq!(scene.kubectl(right).await_ready(1), scene.nodes(right));
 
     scene.server().done(&format!("delete cluster {right}"));
@@ -121,8 +120,7 @@ fn kubectl_and_qbo_see_the_same(scene: &Scene, kubectl: &Kubectl) -> Vec<String>
     let by_kubectl = kubectl.get(&["nodes"]);
     let by_kubectl = by_kubectl["items"].as_array().expect("a list");
     assert!(by_kubectl.iter().all(is_ready), "{by_kubectl:?}");
-    let got = scene.server().done(&format!("get nodes {CLUSTER}"));
-    let rows = got.rows("nodes");
+    let rows = scene.known_rows("nodes", CLUSTER);
     assert!(rows.iter().all(|row| row["state"] == "ready"));
     let pair = |name: &Value, address: &Value| (text(name).to_owned(), text(address).to_owned());
     let mut seen: Vec<_> =

@@ -9,7 +9,7 @@ use crate::scene::Scene;
 
 const MIRROR: &str = "66fac858-a271-49cf-bad0-fdd9ff0b4787";
 /// For a change to be told, on a busy machine.
-const SOON: Duration = Duration::from_mins(1);
+const SOON: Duration = Duration::from_mins(5);
 /// Commands of which half is more than is kept for a connection: some 20 MiB in the server and both sockets, or a few times that
 /// where the kernel lets a socket grow.
 const FLOOD: usize = 5000;

@@ -20,7 +20,7 @@ const DUAL: &str = "qbo-e2e-dual";
 const BARE: &str = "qbo-e2e-bare";
 
 /// For rules of Services, and for what Docker starts anew.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 #[test]
 fn a_cluster_is_what_its_file_and_its_options_say() {
@@ -263,7 +263,7 @@ fn a_file_of_kinds_makes_a_cluster_with_both_families() {
          ports: [{port: 80, targetPort: 8080}]}}",
     );
     for pod in pods {
-        kubectl.run(&["wait", "--for=condition=Ready", &format!("pod/{pod}"), "--timeout=60s"]);
+        kubectl.run(&["wait", "--for=condition=Ready", &format!("pod/{pod}"), "--timeout=180s"]);
     }
     let found = kubectl.get(&["pod", "two"]);
     let addresses = texts(&found["status"]["podIPs"], "ip");

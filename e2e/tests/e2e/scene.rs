@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use qbo_e2e::cli::Running;
 use qbo_e2e::docker::{Docker, Inventory};
 use qbo_e2e::kubectl::Kubectl;
 use qbo_e2e::namespace::PrivateDocker;
@@ -15,7 +16,9 @@ use serde_json::Value;
 /// For what a server does on its own.
 const CLEANING: Duration = Duration::from_mins(4);
 /// For a watch that broke to be there again.
-const KNOWING: Duration = Duration::from_mins(1);
+const KNOWING: Duration = Duration::from_mins(3);
+/// How often something is tried that must come in time, and may come late on a busy machine.
+pub(crate) const ATTEMPTS: usize = 3;
 /// The last of a node's log that is shown where a test fails.
 const LOG_LINES: &str = "30";
 
@@ -108,6 +111,13 @@ impl Scene {
         self.await_in_rows(KNOWING, (key, cluster), "to be known", is_known)
     }
 
+    /// The same once all of them are Ready, as whoever compares with them later takes them to be.
+    #[track_caller]
+    pub(crate) fn ready_rows(&self, key: &str, cluster: &str) -> Vec<Value> {
+        let are_ready = |rows: &[Value]| rows.iter().all(|row| row["state"] == "ready");
+        self.await_in_rows(KNOWING, (key, cluster), "to be ready", are_ready)
+    }
+
     /// The state of a cluster, once it is known.
     #[track_caller]
     pub(crate) fn known_state(&self, cluster: &str) -> Value {
@@ -161,6 +171,24 @@ impl Scene {
                 Ok(())
             }
         });
+    }
+
+    /// Runs an `add node` whose node is killed while it joins: whoever runs it is told. A node that was Ready before goes again.
+    #[track_caller]
+    pub(crate) fn kill_while_it_joins(&self, line: &str) {
+        for attempt in 1.. {
+            let mut joining = Running::start(self.server().qbo(line));
+            let message = joining.await_step("container", "done");
+            let node = message["output"][0]["node"].as_str().expect("a step tells its node");
+            self.docker.run(&["kill", node]);
+            let ended = joining.end();
+            if ended.exit != 0 || attempt == ATTEMPTS {
+                ended.assert_failed(2, 502, "ended while it joined");
+                return;
+            }
+            self.server().done(&format!("start node {node}"));
+            self.server().done(&format!("delete node {node}"));
+        }
     }
 
     /// The containers of a cluster.

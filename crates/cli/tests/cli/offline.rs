@@ -1,18 +1,20 @@
 //! What needs no server, and what is said where there is none.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::Qbo;
 
-/// A port nobody listens on: bound once, so that nobody else is given it, and closed.
-async fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+/// The CLI with a port nobody listens on, and what keeps it from being given to somebody else.
+fn without_a_server() -> (Qbo, TcpSocket) {
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    (Qbo::new(nobody.local_addr().unwrap().port()), nobody)
 }
 
 #[tokio::test]
 async fn without_a_server_it_says_how_to_start_one() {
-    let qbo = Qbo::new(closed_port().await);
+    let (qbo, _nobody) = without_a_server();
     let ended = qbo.run("get cluster").await;
     assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""));
     assert!(ended.errors.contains(&format!("no API server answers at 127.0.0.1:{}", qbo.port)), "{}", ended.errors);
@@ -21,7 +23,8 @@ async fn without_a_server_it_says_how_to_start_one() {
 
 #[tokio::test]
 async fn version_works_without_a_server() {
-    let ended = Qbo::new(closed_port().await).run("version").await;
+    let (qbo, _nobody) = without_a_server();
+    let ended = qbo.run("version").await;
     assert_eq!(ended.code, Some(2));
     assert_eq!(ended.output, concat!(r#"{"version":[{"qbo_cli":""#, env!("CARGO_PKG_VERSION"), "\"}]}\n"));
     assert!(ended.errors.contains("no API server"), "{}", ended.errors);
@@ -29,7 +32,8 @@ async fn version_works_without_a_server() {
 
 #[tokio::test]
 async fn the_host_is_tested_without_a_server() {
-    let ended = Qbo::new(closed_port().await).run("test host").await;
+    let (qbo, _nobody) = without_a_server();
+    let ended = qbo.run("test host").await;
     assert!(ended.errors.contains("checking this host without it"), "{}", ended.errors);
     let bad = ended.output.contains(r#""level":"bad""#);
     assert_eq!(ended.code, Some(if bad { 2 } else { 0 }), "{}", ended.output);
@@ -39,7 +43,8 @@ async fn the_host_is_tested_without_a_server() {
 #[tokio::test]
 async fn a_wrong_line_is_marked_and_not_sent() {
     // There is no server, and it is not missed.
-    let ended = Qbo::new(closed_port().await).run("add cluster alex -n 0 -o json").await;
+    let (qbo, _nobody) = without_a_server();
+    let ended = qbo.run("add cluster alex -n 0 -o json").await;
     assert_eq!((ended.code, ended.output.as_str()), (Some(1), ""));
     assert_eq!(
         ended.errors,

@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_daemon_that_is_silent_is_not_waited_for() {
-        let error = ask("", Duration::from_millis(20)).unwrap_err();
+        // Long enough for the question to be written.
+        let error = ask("", Duration::from_millis(500)).unwrap_err();
         assert!(matches!(&error, Error::Exchange(error) if error.kind() == std::io::ErrorKind::TimedOut));
         assert_eq!(error.to_string(), "timed out");
     }

@@ -124,15 +124,17 @@ async fn run(script: &Path, arguments: &[&str], image: &str, progress: Progress<
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     use super::*;
 
+    /// It is written by another process: what other tests start meanwhile has our open files for a moment, and no file is run
+    /// that is open to be written (`ETXTBSY`).
     fn script(directory: &Path, text: &str) -> ScriptBuilder {
-        let path = directory.join("build");
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let (written, path) = (directory.join("text"), directory.join("build"));
+        std::fs::write(&written, format!("#!/bin/sh\n{text}\n")).unwrap();
+        let installed = std::process::Command::new("install").args(["-m", "755"]).args([&written, &path]).status();
+        assert!(installed.unwrap().success());
         ScriptBuilder::new(&path)
     }
 

@@ -83,7 +83,7 @@ mod tests {
                     "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 429,
                     "reason": "TooManyRequests", "message": "it would violate the pod's disruption budget.",
                 });
-                return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "10")], status.to_string()).into_response();
+                return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "100")], status.to_string()).into_response();
             }
             let pod = json!({"metadata": {"name": "web", "namespace": "default"}});
             json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [pod]}).to_string().into_response()
@@ -115,7 +115,7 @@ mod tests {
             drained = api_server.drain("node", &waiting) => panic!("{drained:?}"),
             () = told.notified() => {}
             // Less than the server asks to be left alone for.
-            () = tokio::time::sleep(Duration::from_secs(5)) => panic!("nothing is told"),
+            () = tokio::time::sleep(Duration::from_mins(1)) => panic!("nothing is told"),
         }
     }
 

@@ -44,7 +44,7 @@ async fn failure(registry: &dyn Registry) -> Failure {
 #[tokio::test]
 async fn a_registry_that_is_not_there_does_not_answer() {
     for kind in [RegistryKind::Docker, RegistryKind::Gitlab, RegistryKind::Oci] {
-        let registry = registry(kind, &Server::absent().await, None);
+        let registry = registry(kind, &Server::absent(), None);
         assert!(!registry.answers().await);
         let failure = failure(&*registry).await;
         assert_eq!(failure.code, Code::BAD_GATEWAY);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use qbo_api::message::{Code, Payload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::driver::engine::EngineFault;
 use crate::driver::fake::Trouble;
@@ -85,10 +85,10 @@ async fn one_that_does_not_answer_is_not_added() {
     cloud.succeed("add cluster dev -n 1").await;
     let before = cloud.everything();
     let broken = registry("500 Internal Server Error").await;
-    let absent = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    // Bound, so that nobody else is given its port, and without anybody who listens.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let absent = nobody.local_addr().unwrap().port();
     for (line, code, says) in [
         (format!("add registry localhost:{absent}"), Code::BAD_GATEWAY, "does not answer"),
         (format!("add registry docker.io --at http://127.0.0.1:{broken}"), Code::BAD_GATEWAY, "answered 500"),

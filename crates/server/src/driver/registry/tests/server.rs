@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 /// What it was asked.
@@ -24,6 +24,8 @@ pub(super) struct Server {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     task: Option<JoinHandle<()>>,
+    /// Keeps the address of one that has gone from being given to somebody else.
+    _nobody: Option<TcpSocket>,
 }
 
 impl Server {
@@ -42,13 +44,15 @@ impl Server {
             answer(&asked)
         };
         let task = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handle)).await.unwrap() });
-        Self { address, asked, task: Some(task) }
+        Self { address, asked, task: Some(task), _nobody: None }
     }
 
     /// One that has gone.
-    pub(super) async fn absent() -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        Self { address, asked: Arc::default(), task: None }
+    pub(super) fn absent() -> Self {
+        let nobody = TcpSocket::new_v4().unwrap();
+        nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = nobody.local_addr().unwrap();
+        Self { address, asked: Arc::default(), task: None, _nobody: Some(nobody) }
     }
 
     /// With its port.
