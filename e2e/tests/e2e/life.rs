@@ -64,6 +64,14 @@ fn two_clusters_of_different_families_live_side_by_side() {
     assert_eq!(scene.known_state(right), "ready");
     assert_eq!(scene.kubectl(right).await_ready(1), scene.nodes(right));
 
+    // Members of an etcd with addresses of IPv6 come and go like others.
+    let first = scene.nodes(right);
+    scene.server().done(&format!("add node {right} --control-plane"));
+    let both = scene.kubectl(right).await_ready(2);
+    let new = both.iter().find(|node| !first.contains(node)).expect("another node");
+    scene.server().done(&format!("delete node {new}"));
+    assert_eq!(scene.kubectl(right).await_ready(1), first);
+
     scene.server().done(&format!("delete cluster {right}"));
     scene.assert_clean();
     scene.end();

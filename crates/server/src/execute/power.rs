@@ -119,7 +119,13 @@ impl Target {
         let retained = is_startable(services, &cluster, &cluster.nodes, (power, all)).await?;
         let ports = cluster.ports.iter().map(|port| &port.container);
         let companions = cluster.balancer.iter().map(|balancer| &balancer.container).chain(ports).cloned().collect();
-        Ok(Self { nodes: cluster.nodes.clone(), companions, cluster, claim, whole: true, retained })
+        let mut nodes = cluster.nodes.clone();
+        if power == Power::On && !retained {
+            // What an interrupted command left never becomes Ready: the clean-up removes it.
+            let marks = marks(&*services.engine, nodes.iter()).await?.into_iter();
+            nodes = marks.filter(|(node, mark)| !is_left_over(node, *mark)).map(|(node, _)| node.clone()).collect();
+        }
+        Ok(Self { nodes, companions, cluster, claim, whole: true, retained })
     }
 
     /// Some nodes of a cluster; `all` says that they were not named.
