@@ -303,15 +303,20 @@ impl Feed {
         Ok(())
     }
 
-    /// Leaves a room that was joined; a user's own nobody leaves.
-    pub fn leave(&mut self, mirror: Uuid) -> Result<(), RoomError> {
+    /// Whether it is in the mirror, and that is none it cannot leave.
+    pub fn may_leave(&self, mirror: Uuid) -> Result<(), RoomError> {
         let room = Room::of(&self.user, mirror);
         if matches!(room, Room::Own(_)) {
             return Err(RoomError::Own(mirror));
         }
-        if !self.joined.remove(&room) {
-            return Err(RoomError::NotIn(mirror));
-        }
+        if self.joined.contains(&room) { Ok(()) } else { Err(RoomError::NotIn(mirror)) }
+    }
+
+    /// Leaves a room that was joined; a user's own nobody leaves.
+    pub fn leave(&mut self, mirror: Uuid) -> Result<(), RoomError> {
+        self.may_leave(mirror)?;
+        let room = Room::of(&self.user, mirror);
+        self.joined.remove(&room);
         self.mirrors.lock().leave(&room, self.id);
         if self.wants_usage.remove(&room) {
             self.queue.want_usage(!self.wants_usage.is_empty());

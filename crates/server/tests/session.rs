@@ -320,6 +320,17 @@ async fn who_leaves_the_mirror_in_which_it_asks_is_answered_in_its_own() {
     assert!(messages.iter().all(|message| message.envelope.uuid == User::local().mirror()), "{messages:?}");
 }
 
+#[tokio::test]
+async fn who_may_not_leave_one_of_several_mirrors_leaves_none() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let (mirror, own) = ("66fac858-a271-49cf-bad0-fdd9ff0b4787", User::local().mirror());
+    client.send_in(mirror, &format!("leave mirror {mirror} {own}")).await;
+    let messages = client.finish().await;
+    assert!(messages.last().unwrap().envelope.code.is_failure());
+    assert!(messages.iter().all(|message| message.envelope.uuid.to_string() == mirror), "it is still in it");
+}
+
 /// So whoever follows it is told which it is, also where only its first digits were named.
 #[tokio::test]
 async fn a_watch_of_a_mirror_is_in_it() {

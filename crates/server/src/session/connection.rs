@@ -170,10 +170,10 @@ impl Connection {
         match command {
             Command::JoinMirror(Mirrors { mirrors }) => Some(self.join(mirrors)),
             Command::LeaveMirror(Mirrors { mirrors }) => {
-                // All or none: who is not in one of them has mistaken it.
-                let missing = mirrors.iter().find(|mirror| !self.feed.mirrors().contains(mirror));
-                Some(match missing {
-                    Some(mirror) => Err(RoomError::NotIn(*mirror)),
+                // All or none: who may not leave one of them, or is not in it, has mistaken it.
+                let mistaken = mirrors.iter().find_map(|mirror| self.feed.may_leave(*mirror).err());
+                Some(match mistaken {
+                    Some(error) => Err(error),
                     None => mirrors.iter().try_for_each(|mirror| self.feed.leave(*mirror)),
                 })
             }

@@ -42,7 +42,8 @@ pub(super) enum Authorization {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// Where it came from, redirects followed.
+    /// Who was asked, and where the answer came from, redirects followed.
+    asked: Url,
     url: Url,
     body: Vec<u8>,
 }
@@ -102,7 +103,10 @@ impl Client {
     }
 
     async fn send(request: RequestBuilder) -> Result<Answer, Fault> {
-        let mut response = request.send().await.map_err(fault)?;
+        let (client, request) = request.build_split();
+        let request = request.map_err(fault)?;
+        let asked = request.url().clone();
+        let mut response = client.execute(request).await.map_err(fault)?;
         let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(fault)? {
@@ -111,7 +115,7 @@ impl Client {
                 return Err(Fault::Unreadable(format!("more than {} MiB", SIZE >> 20)));
             }
         }
-        Ok(Answer { status, headers, url, body })
+        Ok(Answer { status, headers, asked, url, body })
     }
 }
 
@@ -134,9 +138,9 @@ impl Answer {
         }
     }
 
-    /// An address that the answer names, if it is of the same server: no other is sent credentials, or believed.
+    /// An address that the answer names, if it is of the server that was asked: no other is sent credentials, or believed.
     pub(super) fn same_server(&self, address: &str) -> Option<Url> {
-        self.url.join(address).ok().filter(|next| next.origin() == self.url.origin())
+        self.url.join(address).ok().filter(|next| next.origin() == self.asked.origin())
     }
 
     /// Where the next page is (RFC 8288, as the distribution specification has it: `</v2/…>; rel="next"`).
@@ -189,11 +193,13 @@ mod tests {
 
     #[test]
     fn pages_of_the_same_server_are_followed() {
-        let next = |link: &str| {
-            let url: Url = "http://localhost:5000/v2/node/tags/list?n=2".parse().unwrap();
-            let headers = HeaderMap::from_iter([(LINK, link.parse().unwrap())]);
-            Answer { status: StatusCode::OK, headers, url, body: Vec::new() }.next_page().map(String::from)
+        let next_at = |url: &str, link: &str| {
+            let asked: Url = "http://localhost:5000/v2/node/tags/list?n=2".parse().unwrap();
+            let (status, headers) = (StatusCode::OK, HeaderMap::from_iter([(LINK, link.parse().unwrap())]));
+            let answer = Answer { status, headers, url: asked.join(url).unwrap(), asked, body: Vec::new() };
+            answer.next_page().map(String::from)
         };
+        let next = |link: &str| next_at("", link);
         let second = Some("http://localhost:5000/v2/node/tags/list?last=b&n=2".to_owned());
         assert_eq!(next(r#"</v2/node/tags/list?last=b&n=2>; rel="next""#), second);
         assert_eq!(next("<http://localhost:5000/v2/node/tags/list?last=b&n=2>;rel=next"), second);
@@ -205,5 +211,7 @@ mod tests {
         ] {
             assert_eq!(next(other), None, "{other}");
         }
+        let elsewhere = next_at("http://localhost:5001/v2/list", r#"</v2/node/tags/list?last=b&n=2>; rel="next""#);
+        assert_eq!(elsewhere, None, "whoever it was led to is another server");
     }
 }
