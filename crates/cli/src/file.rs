@@ -76,7 +76,7 @@ mod tests {
         let text = format!("{head}nodes: [{{extraMounts: [{{hostPath: ./data, containerPath: /data}}]}}]\n");
         let (_, attached) = attach_to("add cluster alex -f FILE", Some(&text)).unwrap();
         let whole = env::current_dir().unwrap().join("data");
-        assert!(attached.unwrap().contains(&format!("\"hostPath\":\"{}\"", whole.display())));
+        assert!(attached.unwrap().contains(&format!("hostPath: \"{}\"", whole.display())));
     }
 
     #[test]

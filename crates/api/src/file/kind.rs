@@ -6,6 +6,7 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 use super::own::{Role, feature_gates, image, labels};
 use super::patches::{JsonPatch, Patched, Written};
@@ -178,27 +179,54 @@ fn networking(networking: &Networking) -> Result<(Option<PortMapping>, Vec<Strin
     Ok((Some(mapping), names))
 }
 
+/// Where a file names paths of the host.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Places {
+    api_version: String,
+    #[serde(default)]
+    nodes: Vec<NodePlaces>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodePlaces {
+    #[serde(default)]
+    extra_mounts: Vec<MountPlace>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MountPlace {
+    host_path: Spanned<String>,
+}
+
 /// The text of a file of this form with all paths of the host whole: those that are relative are of this directory, which is absolute.
-/// Any other text, and one that cannot be read, stays as it is.
+/// None where there are no such paths, or nobody can read the text.
 ///
 /// kind takes such paths to be of the directory it runs in.
 pub(super) fn located(text: &str, directory: &Path) -> Option<String> {
-    let mut document: Value = serde_saphyr::from_str(text).ok()?;
-    if document.get("apiVersion")? != API_VERSION {
+    let Places { api_version, nodes } = serde_saphyr::from_str(text).ok()?;
+    if api_version != API_VERSION {
         return None;
     }
-    let nodes = document.get_mut("nodes")?.as_array_mut()?.iter_mut();
-    let mounts = nodes.filter_map(|node| node.get_mut("extraMounts")?.as_array_mut()).flatten();
-    let paths = mounts.filter_map(|mount| mount.get_mut("hostPath"));
-    let mut is_changed = false;
-    for path in paths {
-        if let Some(relative) = path.as_str().filter(|path| !path.is_empty() && !path.starts_with('/')) {
-            *path = whole(directory, relative).into();
-            is_changed = true;
-        }
+    let paths = nodes.iter().flat_map(|node| &node.extra_mounts).map(|mount| &mount.host_path);
+    let relative = paths.filter(|path| !path.value.is_empty() && !path.value.starts_with('/'));
+    // By where they stand: an alias stands where its anchor does.
+    let mut found = BTreeMap::new();
+    for path in relative {
+        let span = path.defined.span();
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let end = start + usize::try_from(span.byte_len()?).ok()?;
+        text.get(start..end)?;
+        found.insert(start, (end, whole(directory, &path.value)));
     }
-    // JSON is YAML, too.
-    is_changed.then(|| document.to_string())
+    let mut located = text.to_owned();
+    for (start, (end, path)) in found.iter().rev() {
+        // A text of JSON is one of YAML.
+        located.replace_range(*start..*end, &Value::from(path.as_str()).to_string());
+    }
+    (!found.is_empty()).then_some(located)
 }
 
 /// A relative path made absolute, as it is written: what a link leads to is for the host to say.

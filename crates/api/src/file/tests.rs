@@ -297,6 +297,15 @@ fn relative_paths_of_the_host_are_made_whole_and_all_else_stays() {
         let hosts = wanted.members.iter().map(|member| member.settings.mounts[0].host.clone());
         assert_eq!(hosts.collect::<Vec<_>>(), [whole, "/srv"], "{relative}");
     }
+    // In whatever form they are written, and with all else as it was.
+    let forms = "  # what we work on\n  - hostPath: \"./a b\"   # ä\n    containerPath: /a\n  - {hostPath: &here './c', containerPath: /c}\n  \
+                 - {hostPath: *here, containerPath: /d}\n";
+    let text = format!("{head}nodes:\n- labels: {{version: 1.10}}\n  extraMounts:\n{forms}");
+    let located = ClusterFile::located(text.clone(), directory);
+    let expected = text.replace("\"./a b\"", "\"/home/alex/project/a b\"").replace("'./c'", "\"/home/alex/project/c\"");
+    assert_eq!(located, expected);
+    let mounts_of = texts(&wanted("add cluster alex -f kind.yaml", &located).members[0].settings.mounts);
+    assert_eq!(mounts_of, ["/home/alex/project/a b:/a", "/home/alex/project/c:/c", "/home/alex/project/c:/d"]);
     for same in [mounts(["/a", "/b"]), OWN.to_owned(), KIND.to_owned(), head.to_owned(), "a: [".to_owned()] {
         assert_eq!(ClusterFile::located(same.clone(), directory), same);
     }
