@@ -72,7 +72,10 @@ impl Keeper {
     /// Nothing more is heard of the command, which may have failed or go on without us.
     pub(crate) fn end(&self, success: bool) {
         match self {
-            Self::Logs(directory) if success => note(&format!("{} files in {}", directory.files(), directory.shown())),
+            // Also of an export that failed in parts.
+            Self::Logs(directory) if success || directory.files() > 0 => {
+                note(&format!("{} files in {}", directory.files(), directory.shown()));
+            }
             Self::Nothing | Self::Kubeconfigs | Self::Logs(_) => {}
             // A cluster is told once its deletion cannot be kept from its end, whatever becomes of others or of the command.
             Self::Deleted(clusters) => kubeconfig::forget(clusters),

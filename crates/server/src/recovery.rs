@@ -100,7 +100,7 @@ pub async fn sweep(services: &Services) -> Result<(), EngineError> {
         outcome = outcome.and(complete_marks(services, &cluster).await);
         outcome = outcome.and(sweep_nodes(services, &cluster).await);
         outcome = outcome.and(sweep_ports(services, &cluster).await);
-        uncordon_nodes(services, &cluster.identity).await;
+        outcome = outcome.and(uncordon_nodes(services, &cluster.identity).await);
         release_nodes(services, &cluster).await;
     }
     for probe in engine.containers(LABEL_PROBE).await? {
@@ -213,17 +213,25 @@ async fn sweep_ports(services: &Services, cluster: &Found) -> Result<(), EngineE
 }
 
 /// Lets pods be scheduled again to nodes that stay, because what was to delete them was interrupted while pods left them.
-async fn uncordon_nodes(services: &Services, Identity { user, name, id }: &Identity) {
-    let draining = services.live.draining(*id);
-    if draining.is_empty() {
-        return;
+async fn uncordon_nodes(services: &Services, identity: &Identity) -> Result<(), EngineError> {
+    let Identity { user, name, id } = identity;
+    if services.live.draining(*id).is_empty() {
+        return Ok(());
     }
-    let Some(api_server) = services.live.api_server(*id) else { return };
-    let Ok(_claim) = services.operations.claim((user, name), Business::default(), "clean-up") else { return };
-    for node in draining {
+    let Some(api_server) = services.live.api_server(*id) else { return Ok(()) };
+    let Ok(_claim) = services.operations.claim((user, name), Business::default(), "clean-up") else { return Ok(()) };
+    // Those that are leaving stay without pods, whatever keeps them from their end.
+    let Some(cluster) = find(&*services.engine, identity).await? else { return Ok(()) };
+    let leaving = left_over_nodes(services, &cluster).await?;
+    let stays = |name: &str| {
+        let is_it = |node: &FoundNode| node.container.name == name;
+        cluster.nodes.iter().any(is_it) && !leaving.iter().any(is_it)
+    };
+    for node in services.live.draining(*id).iter().filter(|node| stays(node)) {
         tracing::info!(cluster = name, user, node, "letting pods be scheduled again to a node that was to be deleted");
-        remove::uncordon(&*api_server, &node).await;
+        remove::uncordon(&*api_server, node).await;
     }
+    Ok(())
 }
 
 /// Nobody tells of a node that was killed and cannot end: an engine that dies leaves some.

@@ -125,6 +125,7 @@ fn what_happens_behind_qbos_back_is_seen() {
     let guest = scene.docker.run(&guest);
     scene.server().done(&format!("delete cluster {CLUSTER}"));
     networks.sees(SOON, "delete", |row| row["id"] == network[0]["id"]);
+    assert_eq!(scene.docker.run(&["inspect", "--format", "{{.State.Running}}", &guest]), "true");
     scene.docker.run(&["rm", "--force", &guest]);
     scene.assert_clean();
     scene.end();

@@ -120,14 +120,20 @@ impl DockerEngine {
         }
     }
 
-    /// Takes all containers off a network. They stay, on their other networks.
+    /// Takes all containers off a network, as far as possible. They stay, on their other networks.
     async fn disconnect_all(&self, network: &str) -> Result<(), EngineError> {
         let docker = self.docker().await?;
-        let failed = |error| failed("docker POST /networks/disconnect", network, error);
-        let found = docker.inspect_network(network, None).await.map_err(failed)?;
-        for container in found.containers.unwrap_or_default().into_keys() {
+        let found = match docker.inspect_network(network, None).await {
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(()),
+            found => found.map_err(|error| failed("docker GET /networks", network, error))?,
+        };
+        // By name: those that a dying Docker left have no id.
+        for container in found.containers.unwrap_or_default().into_values().filter_map(|endpoint| endpoint.name) {
+            tracing::info!(network, container, "disconnecting what somebody connected to a cluster's network");
             let request = NetworkDisconnectRequest { container, force: Some(true) };
-            docker.disconnect_network(network, request).await.map_err(failed)?;
+            if let Err(error) = docker.disconnect_network(network, request).await {
+                tracing::debug!(%error, network, "it may have gone meanwhile");
+            }
         }
         Ok(())
     }

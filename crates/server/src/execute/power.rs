@@ -122,8 +122,12 @@ impl Target {
         let mut nodes = cluster.nodes.clone();
         if power == Power::On && !retained {
             // What an interrupted command left never becomes Ready: the clean-up removes it.
-            let marks = marks(&*services.engine, nodes.iter()).await?.into_iter();
-            nodes = marks.filter(|(node, mark)| !is_left_over(node, *mark)).map(|(node, _)| node.clone()).collect();
+            let joined: Vec<FoundNode> = nodes.iter().filter(|node| node.is_joined()).cloned().collect();
+            let marks = marks(&*services.engine, joined.iter()).await?;
+            let is_left = |node: &FoundNode| {
+                marks.iter().any(|(other, mark)| other.container.id == node.container.id && is_left_over(other, *mark))
+            };
+            nodes.retain(|node| !is_left(node));
         }
         Ok(Self { nodes, companions, cluster, claim, whole: true, retained })
     }
@@ -178,18 +182,22 @@ async fn turn_one(
     let has_cni = cluster.recorded().map_or(true, |recorded| recorded.cni != Cni::None);
     let containers = || nodes.iter().map(|node| &node.container).chain(&companions);
     let others: Vec<&Container> = containers().filter(|container| container.running == (power == Power::Off)).collect();
-    let turned: Vec<&Container> = match power {
+    // And what is not wholly what it is to be.
+    let rest: Vec<&Container> = match power {
+        // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
         Power::On => {
-            // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
             let is_ready = |name: &str| services.live.node_state(cluster.identity.id, name) == Some(State::Ready);
             let running_nodes = nodes.iter().map(|node| &node.container).filter(|container| container.running);
-            let stuck = running_nodes.filter(|container| !is_ready(&container.name));
-            others.iter().copied().chain(stuck).collect()
+            running_nodes.filter(|container| !is_ready(&container.name)).collect()
         }
         // What ended by itself would come back with the engine, and what somebody paused is still there.
-        Power::Off => containers().collect(),
+        Power::Off => containers().filter(|container| !container.running).collect(),
     };
-    let mut outcome = switch(services, &cluster, &turned, power, reporter, Some(running)).await;
+    let mut outcome = switch(services, &cluster, &others, power, reporter, Some(running)).await;
+    if outcome.is_ok() {
+        // Once nothing can be cancelled any more: only the others are put back as they were.
+        outcome = switch(services, &cluster, &rest, power, reporter, None).await;
+    }
     if outcome.is_ok() && power == Power::On && !retained {
         outcome = await_ready(services, &cluster, (&nodes, has_cni), reporter, running).await;
         remind(services, &cluster).await;

@@ -9,12 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::Live;
 use crate::cluster::{Found, Identity, LABEL_CLUSTER_ID};
-use crate::driver::engine::{Container, EngineError, EngineEvent};
+use crate::driver::engine::{Container, EngineError, EngineEvent, EngineFault};
 use crate::execute::Services;
 use crate::provision::{Mark, STATE_PATH, USER_KUBECONFIG_PATH};
 
 /// The shortest and the longest time between two attempts to reach the engine.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How long one look may take. Docker tells nothing of a container while that is being started.
+const LOOK_LIMIT: Duration = Duration::from_secs(20);
 
 /// The shortest and the longest time between two attempts to read a cluster.
 const READ_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -70,7 +73,7 @@ async fn once(services: &Services) -> (bool, EngineError) {
 }
 
 fn ended() -> EngineError {
-    let cause = crate::driver::engine::EngineFault::Unreachable("it closed the connection".into());
+    let cause = EngineFault::Unreachable("it closed the connection".into());
     EngineError { operation: "docker GET /events", subject: String::new(), cause }
 }
 
@@ -79,24 +82,31 @@ async fn list(services: &Services) -> Result<Vec<Found>, EngineError> {
     settle(services).await?;
     look_at_images(services).await?;
     let read = services.live.unread().into_iter().map(async |found| (!read(services, &found).await).then_some(found));
-    let failed = join_all(read).await.into_iter().flatten().collect();
+    let failed = join_all(read).await.into_iter().flatten().filter(|found| is_unread(services, found)).collect();
     services.live.begun();
     // Something interrupted may be among what was listed.
     services.left_overs.ring();
     Ok(failed)
 }
 
+/// What the engine answers, if it does in time: others wait for their turn to look.
+async fn in_time<T>(answer: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
+    let late = || EngineError { operation: "docker GET", subject: String::new(), cause: EngineFault::TimedOut };
+    tokio::time::timeout(LOOK_LIMIT, answer).await.unwrap_or_else(|_| Err(late()))
+}
+
 /// Looks at everything that the engine holds: after a gap, and so that whoever changed something finds it changed.
 pub(crate) async fn settle(services: &Services) -> Result<(), EngineError> {
     let observer = &*services.observer;
     let _turn = services.live.look.lock().await;
-    let (containers, networks) = tokio::try_join!(observer.containers(LABEL_CLUSTER_ID), observer.networks())?;
+    let listed = async { tokio::try_join!(observer.containers(LABEL_CLUSTER_ID), observer.networks()) };
+    let (containers, networks) = in_time(listed).await?;
     // A list does not tell since when a container runs.
     let whole = containers.iter().map(async |listed| match services.live.recall(listed) {
         Some(known) => Ok(Some(known)),
         None => observer.container(&listed.id).await,
     });
-    let containers: Vec<Container> = try_join_all(whole).await?.into_iter().flatten().collect();
+    let containers: Vec<Container> = in_time(try_join_all(whole)).await?.into_iter().flatten().collect();
     services.live.listed(containers, networks);
     Ok(())
 }
@@ -104,7 +114,7 @@ pub(crate) async fn settle(services: &Services) -> Result<(), EngineError> {
 /// Looks at one container, so that whoever changed it finds it changed.
 pub(crate) async fn look_at(services: &Services, container: &str) -> Result<(), EngineError> {
     let _turn = services.live.look.lock().await;
-    match services.observer.container(container).await? {
+    match in_time(services.observer.container(container)).await? {
         Some(container) => services.live.container_seen(container),
         None => services.live.container_gone(container),
     }
@@ -123,7 +133,7 @@ async fn look(services: &Services, event: EngineEvent) -> Result<(), EngineError
         }
         EngineEvent::Network(id) => {
             let _turn = live.look.lock().await;
-            match services.observer.network(&id).await? {
+            match in_time(services.observer.network(&id)).await? {
                 Some(network) => live.network_seen(network),
                 None => live.network_gone(&id),
             }
@@ -152,12 +162,17 @@ async fn read(services: &Services, found: &Found) -> bool {
     is_read
 }
 
+/// Whether nobody knows yet how far a cluster is: one of several control planes tells enough.
+fn is_unread(services: &Services, found: &Found) -> bool {
+    services.live.unread().iter().any(|other| other.identity.id == found.identity.id)
+}
+
 /// Reads a cluster that could not be read, as often as it takes.
 async fn read_again(services: &Services, found: Found) {
     let mut pause = READ_AGAIN.0;
     loop {
         tokio::time::sleep(pause).await;
-        if read(services, &found).await {
+        if !is_unread(services, &found) || read(services, &found).await {
             return;
         }
         pause = (pause * 2).min(READ_AGAIN.1);

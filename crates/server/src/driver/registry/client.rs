@@ -120,6 +120,11 @@ impl Client {
 }
 
 impl Answer {
+    /// Whether it came from the server that was asked, and not from where that led.
+    pub(super) fn is_of_the_asked(&self) -> bool {
+        self.url.origin() == self.asked.origin()
+    }
+
     /// Reads the body of a success.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         serde_json::from_slice(&self.body).map_err(|error| Fault::Unreadable(error.to_string()))

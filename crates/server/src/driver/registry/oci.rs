@@ -81,7 +81,8 @@ impl OciRegistry {
             self.client.get(url.clone(), authorization).await.map_err(|fault| self.fault(fault))
         };
         let mut answer = ask(authorization.as_ref()).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
+        // Nobody else says where a login is sent.
+        if answer.status == StatusCode::UNAUTHORIZED && (self.credentials.is_none() || answer.is_of_the_asked()) {
             *authorization = Some(self.authorize(&answer).await?);
             answer = ask(authorization.as_ref()).await?;
         }
