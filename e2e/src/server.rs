@@ -95,6 +95,8 @@ impl Server {
         command.args(options.docker.iter().flat_map(|docker| ["--docker", docker]));
         command.args(&options.arguments);
         command.env("HOME", home.path()).env("RUST_LOG", LOG).env("NO_COLOR", "1");
+        // Of no use for anything on this host, and nobody is to use it for that.
+        command.env("HTTPS_PROXY", "http://127.0.0.1:1");
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("qbo-api starts");
         let log = BufReader::new(process.stderr.take().expect("its standard error is a pipe"));
         let file = File::options().append(true).create(true).open(log_path(home.path())).expect("its log is written");

@@ -19,6 +19,12 @@ const RESERVED: usize = 9;
 /// Networks tried before giving up, where others take ours away between listing and making.
 const ATTEMPTS: usize = 4;
 
+/// The network of containers that name none.
+const DEFAULT_NETWORK: &str = "bridge";
+
+/// The largest packet of a network of which nothing else is said, in bytes: that of Ethernet.
+pub const USUAL_MTU: u16 = 1500;
+
 /// The prefix length of a cluster's network of IPv6.
 const PREFIX_LENGTH_V6: u8 = 64;
 
@@ -29,6 +35,8 @@ pub struct ClusterNetwork {
     pub v4: Ipv4Net,
     /// Only those have this whose pods have IPv6.
     pub v6: Option<Ipv6Net>,
+    /// Its largest packet in bytes.
+    pub mtu: u16,
 }
 
 /// The ranges that clusters get their networks from.
@@ -59,6 +67,9 @@ impl Addresses {
         let mut refused = HashSet::new();
         for _ in 0..ATTEMPTS {
             let networks = engine.networks().await?;
+            // Whoever set up the host told Docker of packets that its uplink does not carry; networks that are made do not inherit that.
+            let mtu =
+                networks.iter().find(|network| network.name == DEFAULT_NETWORK).map_or(USUAL_MTU, |bridge| bridge.mtu);
             let mut used: Vec<Ipv4Net> = networks.iter().flat_map(|network| network.subnets.clone()).collect();
             used.extend(host_routes().await);
             let mut used_v6: Vec<Ipv6Net> = networks.iter().flat_map(|network| network.subnets_v6.clone()).collect();
@@ -71,8 +82,9 @@ impl Addresses {
             }
             let subnet = self.choose(&used, &refused)?;
             let subnet_v6 = if has_v6 { Some(self.choose_v6(&used_v6)?) } else { None };
-            match engine.create_network(name, subnet, subnet_v6, labels).await {
-                Ok(_) => return Ok(ClusterNetwork { v4: subnet, v6: subnet_v6 }),
+            let network = ClusterNetwork { v4: subnet, v6: subnet_v6, mtu };
+            match engine.create_network(name, network, labels).await {
+                Ok(_) => return Ok(network),
                 // Something of the host that neither lists: its next neighbour may be free.
                 Err(error) if matches!(error.cause, EngineFault::SubnetTaken(_)) => {
                     refused.insert(subnet);
@@ -131,6 +143,16 @@ pub fn is_of_node(address: IpAddr, node: Ipv4Addr) -> bool {
     }
 }
 
+/// Of a network what containers get that name no address, as those which somebody connects to it: neither nodes nor balancers nor ports
+/// are given these, and Docker gives away no others by itself.
+pub fn guests(subnet: IpNet) -> Option<IpNet> {
+    match subnet {
+        // The four from the fourth on: nodes begin at the tenth.
+        IpNet::V4(subnet) => subnet.subnets(30).ok()?.nth(1).map(IpNet::V4),
+        IpNet::V6(subnet) => subnet.subnets(80).ok()?.last().map(IpNet::V6),
+    }
+}
+
 /// The address of a network that is kept for a balancer in front of API servers: the first after the gateway.
 pub fn balancer_address(subnet: Ipv4Net) -> Ipv4Addr {
     subnet.hosts().nth(1).expect("a cluster's network is a /24")
@@ -174,6 +196,8 @@ mod tests {
     fn nodes_leave_room_for_the_gateway_and_endpoints() {
         let subnet = "10.201.7.0/24".parse().unwrap();
         assert_eq!(node_addresses(subnet).next(), Some(Ipv4Addr::new(10, 201, 7, 10)));
+        assert_eq!(guests(subnet.into()).unwrap().to_string(), "10.201.7.4/30");
+        assert_eq!(guests("fd00:0:0:8::/64".parse().unwrap()).unwrap().to_string(), "fd00:0:0:8:ffff::/80");
         let room = u16::try_from(node_addresses(subnet).count()).unwrap();
         assert!(room >= qbo_api::command::NodeCount::LIMIT);
     }
@@ -184,9 +208,12 @@ mod tests {
         // A range for benchmarks of networks (RFC 2544), that no host has a route into.
         let addresses = Addresses::new("198.18.0.0/23".parse().unwrap(), "fd00::/63".parse().unwrap());
         let labels = Labels::new();
+        engine.carry(1450);
         let create = |name| addresses.create_network(&engine, name, &labels, &[]);
         let (first, second) = tokio::join!(create("a"), create("b"));
-        assert_ne!(first.unwrap(), second.unwrap());
+        let (first, second) = (first.unwrap(), second.unwrap());
+        assert_ne!(first, second);
+        assert_eq!((first.mtu, second.mtu), (1450, 1450), "as Docker's own network");
         let failure = create("c").await.unwrap_err();
         assert_eq!(failure.code, Code::NO_ROOM);
         assert!(failure.problem.contains("198.18.0.0/23"));

@@ -394,6 +394,7 @@ mod tests {
     use qbo_bootstrap::NodeOptions;
 
     use super::*;
+    use crate::address::{ClusterNetwork, USUAL_MTU};
     use crate::driver::engine::{Extras, NewContainer};
     use crate::driver::fake::{FakeEngine, FakeImage};
 
@@ -431,7 +432,8 @@ mod tests {
         make(&engine, "z-control", labels(&alex, Role::ControlPlane));
         make(&engine, "other", labels(&sam, Role::ControlPlane));
         make(&engine, "not-ours", Labels::from([(LABEL_CLUSTER_ID.into(), "1".into())]));
-        engine.create_network("dev", "10.201.0.0/24".parse().unwrap(), None, &alex.labels()).await.unwrap();
+        let network = ClusterNetwork { v4: "10.201.0.0/24".parse().unwrap(), v6: None, mtu: USUAL_MTU };
+        engine.create_network("dev", network, &alex.labels()).await.unwrap();
         let found = find_all(&engine).await.unwrap();
         let names = |cluster: &Found| cluster.nodes.iter().map(|node| node.container.name.clone()).collect::<Vec<_>>();
         let [first, second] = found.as_slice() else { panic!("{found:?}") };

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::address::ClusterNetwork;
+use crate::address::{ClusterNetwork, USUAL_MTU};
 use crate::cluster::Identity;
 use crate::components;
 use crate::driver::engine::{Engine, LocalImage};
@@ -202,7 +202,7 @@ impl Images {
     ) -> Result<Arc<Blueprint>, Failure> {
         let nobody = Identity { user: String::new(), name: String::new(), id: Uuid::nil() };
         let v6 = wishes.recorded.has_ipv6().then_some(SAMPLE_SUBNET_V6);
-        let sample = wishes.plan(&nobody, ClusterNetwork { v4: SAMPLE_SUBNET, v6 })?.sample();
+        let sample = wishes.plan(&nobody, ClusterNetwork { v4: SAMPLE_SUBNET, v6, mtu: USUAL_MTU })?.sample();
         let name = &wishes.image;
         let configuration = kubeadm_configuration(&sample, &sample.nodes[0]);
         let cell = {

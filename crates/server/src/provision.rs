@@ -15,6 +15,7 @@ pub mod join;
 pub mod living;
 mod nodes;
 pub mod ports;
+mod proxy;
 pub mod remove;
 
 use std::time::Duration;

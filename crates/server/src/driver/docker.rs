@@ -26,12 +26,13 @@ use bollard::query_parameters::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 use http::HeaderValue;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use qbo_api::image::ImageReference;
 use qbo_api::settings::PortMapping;
 use qbo_bootstrap::Resources;
 use tokio::sync::OnceCell;
 
+use crate::address::{ClusterNetwork, USUAL_MTU, guests};
 use crate::cluster::{LABEL_PROBE, LABEL_SERVER};
 use crate::config::{self, Runtime};
 
@@ -64,6 +65,9 @@ pub struct DockerEngine {
     registry: Option<config::Registry>,
     connection: OnceCell<Docker>,
 }
+
+/// By which a network of Docker's driver `bridge` tells the largest packet it carries.
+const OPTION_MTU: &str = "com.docker.network.driver.mtu";
 
 impl DockerEngine {
     /// The engine at `host`, as `unix:///var/run/docker.sock`, for the server of this identity: what others made with
@@ -116,6 +120,7 @@ impl DockerEngine {
             subnets_v6: body::subnets(&configs)
                 .filter_map(|subnet| if let IpNet::V6(subnet) = subnet { Some(subnet) } else { None })
                 .collect(),
+            mtu: network.options.and_then(|options| options.get(OPTION_MTU)?.parse().ok()).unwrap_or(USUAL_MTU),
             labels: self.own_or_none(network.labels.unwrap_or_default()),
         }
     }
@@ -180,13 +185,13 @@ impl Engine for DockerEngine {
     async fn create_network(
         &self,
         name: &str,
-        subnet: Ipv4Net,
-        subnet_v6: Option<Ipv6Net>,
+        network: ClusterNetwork,
         labels: &Labels,
     ) -> Result<String, EngineError> {
-        let subnets = [Some(IpNet::V4(subnet)), subnet_v6.map(IpNet::V6)].into_iter().flatten();
+        let subnets = [Some(IpNet::V4(network.v4)), network.v6.map(IpNet::V6)].into_iter().flatten();
         let config = subnets.map(|subnet| IpamConfig {
             subnet: Some(subnet.to_string()),
+            ip_range: guests(subnet).map(|range| range.to_string()),
             gateway: body::gateway(subnet).map(|address| address.to_string()),
             ..IpamConfig::default()
         });
@@ -194,7 +199,9 @@ impl Engine for DockerEngine {
             name: name.into(),
             driver: Some("bridge".into()),
             ipam: Some(Ipam { config: Some(config.collect()), ..Ipam::default() }),
-            enable_ipv6: Some(subnet_v6.is_some()),
+            enable_ipv6: Some(network.v6.is_some()),
+            options: (network.mtu != USUAL_MTU)
+                .then(|| HashMap::from([(OPTION_MTU.to_owned(), network.mtu.to_string())])),
             labels: Some(self.own(labels)),
             ..NetworkCreateRequest::default()
         };

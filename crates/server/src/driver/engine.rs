@@ -14,6 +14,7 @@ use qbo_api::settings::{HostMount, PortMapping};
 use qbo_bootstrap::Resources;
 
 use super::Progress;
+use crate::address::ClusterNetwork;
 use crate::error::Failure;
 
 /// Labels of a container, a network or an image.
@@ -30,14 +31,10 @@ pub trait Engine: Send + Sync + 'static {
 
     /// All networks of the engine; those of other servers without labels, since they mean nothing here.
     async fn networks(&self) -> Result<Vec<Network>, EngineError>;
-    /// Makes a bridge network, with IPv6 where a subnet of that is given, and returns its id.
-    async fn create_network(
-        &self,
-        name: &str,
-        subnet: Ipv4Net,
-        subnet_v6: Option<Ipv6Net>,
-        labels: &Labels,
-    ) -> Result<String, EngineError>;
+    /// Makes a bridge network, with IPv6 where a subnet of that is given, and returns its id. Whoever connects to it and names no
+    /// address gets one that no cluster gives away.
+    async fn create_network(&self, name: &str, network: ClusterNetwork, labels: &Labels)
+    -> Result<String, EngineError>;
     /// Removes a network, and what somebody else connected to it from it; one that is not there is no error.
     async fn remove_network(&self, id: &str) -> Result<(), EngineError>;
 
@@ -162,6 +159,8 @@ pub struct Network {
     pub subnets: Vec<Ipv4Net>,
     /// Its IPv6 subnets.
     pub subnets_v6: Vec<Ipv6Net>,
+    /// Its largest packet in bytes.
+    pub mtu: u16,
     /// Its labels.
     pub labels: Labels,
 }

@@ -137,6 +137,8 @@ impl Kubernetes for KubeDriver {
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         let mut config = config.map_err(|error| failed(error.to_string()))?;
         config.connect_timeout = Some(Duration::from_secs(2));
+        // It is on a network of this host, whatever proxy the environment has for what is not.
+        config.proxy_url = None;
         let client = Client::try_from(config.clone()).map_err(|error| failed(error.to_string()))?;
         config.default_retry = false;
         let once = Client::try_from(config).map_err(|error| failed(error.to_string()))?;

@@ -93,7 +93,7 @@ async fn add_to(
     outcome
 }
 
-/// Each port with an address of its own on the cluster's network, and where it leads: to the first control plane.
+/// Each port with an address of its own on the cluster's network, and where it leads: to the first control plane, or to the balancer.
 fn passages(cluster: &Found, ports: &[PortMapping]) -> Result<Vec<Passage>, Failure> {
     let living = Living::of(cluster)?;
     let node = living.control_plane();
@@ -108,13 +108,9 @@ fn passages(cluster: &Found, ports: &[PortMapping]) -> Result<Vec<Passage>, Fail
             format!("the network of cluster '{}' has no room for {} ports", cluster.identity.name, ports.len());
         return Err(Failure::new(Code::NO_ROOM, problem, format!("it has addresses for {} more", free.len())));
     }
-    let target = &node.container.name;
-    let passage = |(mapping, address): (&PortMapping, Ipv4Addr)| Passage {
-        mapping: *mapping,
-        target: target.clone(),
-        target_address,
-        address,
-    };
+    let target = (node.container.name.as_str(), target_address);
+    let balancer = cluster.balancer.as_ref().and_then(|balancer| balancer.address);
+    let passage = |(mapping, address)| Passage::new(mapping, target, balancer, (address, living.network()));
     Ok(ports.iter().zip(free).map(passage).collect())
 }
 

@@ -28,9 +28,6 @@ use crate::recovery::LeftOvers;
 use crate::registries::Registries;
 use crate::report::Reporter;
 
-/// Of the bridge networks Docker makes where nobody tells it otherwise.
-pub(super) const NETWORK_MTU: u16 = 1500;
-
 /// Where every API server listens.
 pub(super) const API_SERVER_PORT: u16 = 6443;
 
@@ -192,7 +189,7 @@ impl Wishes {
             service_subnets: service_subnets.clone(),
             dns_domain: "cluster.local".into(),
             options: ClusterOptions { containerd: self.containerd.clone(), ..self.recorded.options() },
-            network_mtu: NETWORK_MTU,
+            network_mtu: network.mtu,
             nodes,
         };
         plan.check().map_err(|error| unplannable(&error))?;

@@ -141,7 +141,7 @@ pub(super) async fn create(context: &Join<'_>, node: &NodePlan) -> Result<String
         network: context.identity.name.clone(),
         address: node.address,
         labels,
-        environment: node_environment(node.role),
+        environment: node_environment(context.plan, node),
         extras: Extras { address_v6: node.address_v6, ..context.extras.clone() },
     };
     Ok(context.engine.create_container(&container).await?)

@@ -14,7 +14,7 @@ use qbo_bootstrap::{
     Resources, Role, free_pod_subnets,
 };
 
-use super::context::{API_SERVER_PORT, Member, NETWORK_MTU, Wishes, node_name};
+use super::context::{API_SERVER_PORT, Member, Wishes, node_name};
 use super::internal;
 use crate::address::{ClusterNetwork, address_v6, balancer_address, node_addresses};
 use crate::cluster::{Found, FoundNode, LABEL_DOMAIN};
@@ -42,7 +42,7 @@ impl<'a> Living<'a> {
         let network = found.networks.first().ok_or_else(|| lacking("network"))?;
         let v4 = *network.subnets.first().ok_or_else(|| lacking("addresses"))?;
         let recorded = Recorded::of_labels(&network.labels)?;
-        let network = ClusterNetwork { v4, v6: network.subnets_v6.first().copied() };
+        let network = ClusterNetwork { v4, v6: network.subnets_v6.first().copied(), mtu: network.mtu };
         Ok(Self { found, control_plane, network, recorded })
     }
 
@@ -137,7 +137,7 @@ impl<'a> Living<'a> {
             service_subnets: service_subnets.clone(),
             dns_domain: "cluster.local".into(),
             options: self.recorded.options(),
-            network_mtu: NETWORK_MTU,
+            network_mtu: self.network.mtu,
             nodes,
         })
     }

@@ -9,6 +9,7 @@ use qbo_bootstrap::{ClusterPlan, EtcdMembers, NodeFile, NodePlan, Role, files, t
 use super::balancer::{self, NewBalancer};
 use super::context::{Context, Made};
 use super::internal;
+use super::proxy;
 use crate::driver::engine::{Extras, NewContainer};
 use crate::error::Failure;
 
@@ -65,18 +66,19 @@ async fn create(context: &Context, plan: &ClusterPlan, node: &NodePlan) -> Resul
         network: context.identity.name.clone(),
         address: node.address,
         labels: context.identity.node_labels(node, &context.wishes.domain),
-        environment: node_environment(node.role),
+        environment: node_environment(plan, node),
         extras: Extras { address_v6: node.address_v6, ..extras },
     };
     Ok(context.engine.create_container(&container).await?)
 }
 
-/// What whoever enters a node finds in his environment.
-pub(super) fn node_environment(role: Role) -> Vec<String> {
-    match role {
-        Role::ControlPlane => vec!["KUBECONFIG=/etc/kubernetes/admin.conf".to_owned()],
-        Role::Worker => Vec::new(),
+/// What a node, and whoever enters it, finds in its environment.
+pub(super) fn node_environment(plan: &ClusterPlan, node: &NodePlan) -> Vec<String> {
+    let mut environment = proxy::environment(plan, node, |name| std::env::var(name).ok());
+    if node.role == Role::ControlPlane {
+        environment.push("KUBECONFIG=/etc/kubernetes/admin.conf".to_owned());
     }
+    environment
 }
 
 /// The static pods of a control plane.

@@ -122,8 +122,10 @@ exec sleep infinity"#;
 
 pub(super) fn port(container: &NewContainer, port: &PortMapping, target: Ipv4Addr) -> ContainerCreateBody {
     let key = format!("{}/{}", port.host, port.protocol.as_str());
-    let binding =
-        PortBinding { host_ip: port.listen.map(|address| address.to_string()), host_port: Some(port.host.to_string()) };
+    // In a network that has IPv6 Docker would also pass on what comes by that, to where nothing listens.
+    let all = container.extras.address_v6.map(|_| IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let listen = port.listen.or(all).map(|address| address.to_string());
+    let binding = PortBinding { host_ip: listen, host_port: Some(port.host.to_string()) };
     let shell = ["/bin/sh", "-c", PASS_ON, "port"].map(str::to_owned);
     let arguments =
         [port.protocol.as_str().to_owned(), port.host.to_string(), target.to_string(), port.node.to_string()];

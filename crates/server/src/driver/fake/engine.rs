@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use ipnet::{Ipv4Net, Ipv6Net};
 use qbo_api::image::ImageReference;
 use qbo_api::settings::PortMapping;
 use qbo_bootstrap::Resources;
 use tokio::sync::{Notify, broadcast};
 
+use crate::address::{ClusterNetwork, USUAL_MTU};
 use crate::cluster::LABEL_PROBE;
 use crate::kubeadm::STATIC_POD_FILES;
 
@@ -65,7 +65,7 @@ impl Default for FakeEngine {
     fn default() -> Self {
         let network = |name: &str| {
             let (subnets, subnets_v6, labels) = (Vec::new(), Vec::new(), Labels::new());
-            Network { id: id(), name: name.into(), subnets, subnets_v6, labels }
+            Network { id: id(), name: name.into(), subnets, subnets_v6, mtu: USUAL_MTU, labels }
         };
         let networks = ["bridge", "host", "none"].map(network);
         let held = Held {
@@ -194,6 +194,11 @@ impl FakeEngine {
         })
     }
 
+    /// The largest packet that Docker was told of.
+    pub(crate) fn carry(&self, mtu: u16) {
+        self.change(|held| held.networks.values_mut().for_each(|network| network.mtu = mtu));
+    }
+
     /// From now on nobody who looks can read files of containers, or everybody can.
     pub(crate) fn refuse_files(&self, refuse: bool) {
         self.unreadable.store(refuse, Ordering::Relaxed);
@@ -206,7 +211,8 @@ impl FakeEngine {
 
     /// Makes a network behind everybody's back, as `docker network create` does.
     pub(crate) fn hold_network(&self, name: &str, subnet: &str) -> String {
-        self.change(|held| held.create_network(name, subnet.parse().unwrap(), None, &Labels::new()).unwrap())
+        let network = ClusterNetwork { v4: subnet.parse().unwrap(), v6: None, mtu: USUAL_MTU };
+        self.change(|held| held.create_network(name, network, &Labels::new()).unwrap())
     }
 
     /// Removes a container behind everybody's back, as `docker rm -f` does.
@@ -352,12 +358,11 @@ impl Engine for FakeEngine {
     async fn create_network(
         &self,
         name: &str,
-        subnet: Ipv4Net,
-        subnet_v6: Option<Ipv6Net>,
+        network: ClusterNetwork,
         labels: &Labels,
     ) -> Result<String, EngineError> {
         let (owned, labels) = (name.to_owned(), labels.clone());
-        self.call("create_network", name, move |held| held.create_network(&owned, subnet, subnet_v6, &labels)).await
+        self.call("create_network", name, move |held| held.create_network(&owned, network, &labels)).await
     }
 
     async fn create_port(

@@ -5,12 +5,13 @@ use std::fmt;
 use std::io::Read;
 use std::net::Ipv4Addr;
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::Ipv4Net;
 use qbo_api::settings::PortMapping;
 use qbo_bootstrap::CONTAINERD_CONFIGURATION;
 use serde_json::json;
 
 use super::etcd::FakeMember;
+use crate::address::ClusterNetwork;
 use crate::driver::engine::{Container, EngineFault, Executed, Extras, Labels, LocalImage, Network, NewContainer};
 
 /// Where a node's container runtime keeps images here: a file of the image's name with its id.
@@ -57,8 +58,7 @@ impl Held {
     pub(super) fn create_network(
         &mut self,
         name: &str,
-        subnet: Ipv4Net,
-        subnet_v6: Option<Ipv6Net>,
+        ClusterNetwork { v4: subnet, v6, mtu }: ClusterNetwork,
         labels: &Labels,
     ) -> Result<String, EngineFault> {
         if self.networks.values().any(|network| network.name == name) {
@@ -72,7 +72,8 @@ impl Held {
             id: id(),
             name: name.into(),
             subnets: vec![subnet],
-            subnets_v6: subnet_v6.into_iter().collect(),
+            subnets_v6: v6.into_iter().collect(),
+            mtu,
             labels: labels.clone(),
         };
         let id = network.id.clone();

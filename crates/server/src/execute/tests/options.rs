@@ -286,6 +286,34 @@ async fn a_port_goes_with_the_node_it_leads_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_port_of_several_api_servers_leads_to_the_balancer_and_outlives_each() {
+    let file = "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nname: alex\nnetworking: {apiServerPort: 6000}\n\
+                nodes: [{role: control-plane}, {role: control-plane}, {role: control-plane}]\n";
+    let cloud = Cloud::new();
+    cloud.succeed_with("add cluster -f cluster.yaml", file).await;
+    cloud.succeed("add port alex 7000:6443 8080:80").await;
+    let balancer = "198.18.0.2".parse().unwrap();
+    let led: Vec<bool> =
+        ports(&cloud).iter().map(|port| port.port.map(|(_, target)| target) == Some(balancer)).collect();
+    assert_eq!(led.iter().filter(|led| **led).count(), 2);
+    let first = cloud.services.live.glance(USER).nodes()[0].name.clone();
+    cloud.succeed(&format!("delete node {first} --force")).await;
+    assert_eq!(ports(&cloud).len(), 2, "the other one led to that node");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ports_are_passed_on_by_ipv4_alone() {
+    let cloud = Cloud::new();
+    let before = cloud.everything();
+    let failure = cloud.fail("add cluster alex -n 1 --ip-family dual -p [::1]:8080:80").await;
+    assert_eq!(failure.code, Code::UNPROCESSABLE);
+    assert!(failure.cure.contains("127.0.0.1"), "{failure}");
+    assert_eq!(cloud.everything(), before);
+    cloud.succeed("add cluster alex -n 1 --ip-family dual -p 8080:80").await;
+    assert!(ports(&cloud)[0].extras.address_v6.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_add_that_takes_too_long_is_undone_or_retained() {
     for retain in [false, true] {
         let cloud = Cloud::new();

@@ -1,0 +1,110 @@
+//! How nodes reach what is not on this host: by the proxy that the server itself was told of, as `kind` hands it to its nodes. The image's
+//! start gives it to the container runtime, which pulls images.
+
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use qbo_bootstrap::{ClusterPlan, NodePlan};
+
+/// Variables that name a proxy, each also in small letters.
+const PROXIES: [&str; 2] = ["HTTP_PROXY", "HTTPS_PROXY"];
+/// Variables that name what is reached without one.
+const DIRECT: &str = "NO_PROXY";
+
+/// What is inside every cluster.
+const INSIDE: [&str; 6] = ["localhost", "127.0.0.0/8", "::1", ".svc", ".svc.cluster", ".svc.cluster.local"];
+
+/// Variables of a node's environment, by those of the server's.
+pub(super) fn environment(
+    plan: &ClusterPlan,
+    node: &NodePlan,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let set = |name: &str| {
+        let found = variable(name).or_else(|| variable(&name.to_lowercase()));
+        found.filter(|value| !value.is_empty())
+    };
+    let reachable = |value: &String| {
+        let reachable = !is_of_loopback(value);
+        if !reachable {
+            tracing::warn!(proxy = value, "nodes cannot reach this proxy, which listens on the host's loopback");
+        }
+        reachable
+    };
+    let proxies = PROXIES.iter().filter_map(|name| Some((*name, set(name).filter(reachable)?)));
+    let mut variables: Vec<(&str, String)> = proxies.collect();
+    if variables.is_empty() {
+        return Vec::new();
+    }
+    let networks = [Ipv4Net::new(plan.balancer_address, 24).ok().map(|net| IpNet::V4(net.trunc()))];
+    let networks_v6 = node.address_v6.and_then(|address| Ipv6Net::new(address, 64).ok());
+    let subnets = networks.into_iter().flatten().chain(networks_v6.map(|net| IpNet::V6(net.trunc())));
+    let subnets = subnets.chain(plan.pod_subnets.iter().copied()).chain(plan.service_subnets.iter().copied());
+    let mut direct: Vec<String> = set(DIRECT).into_iter().chain(INSIDE.map(str::to_owned)).collect();
+    direct.extend(subnets.map(|subnet| subnet.to_string()));
+    variables.push((DIRECT, direct.join(",")));
+    variables
+        .iter()
+        .flat_map(|(name, value)| [format!("{name}={value}"), format!("{}={value}", name.to_lowercase())])
+        .collect()
+}
+
+/// Whether an address such as `http://user@127.0.0.1:3128/` is one of the host's loopback.
+fn is_of_loopback(proxy: &str) -> bool {
+    let authority = proxy.split_once("://").map_or(proxy, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::address::{ClusterNetwork, USUAL_MTU};
+    use crate::cluster::Identity;
+    use crate::provision::Wishes;
+
+    #[test]
+    fn nodes_have_the_servers_proxy_for_what_is_outside() {
+        let wishes = Wishes::usual("qbo/node".into(), "v1.37.2".parse().unwrap());
+        let identity = Identity { user: "alex".into(), name: "alex".into(), id: Uuid::nil() };
+        let network = ClusterNetwork { v4: "10.201.7.0/24".parse().unwrap(), v6: None, mtu: USUAL_MTU };
+        let plan = wishes.plan(&identity, network).unwrap();
+        let of = |variables: &[(&str, &str)]| {
+            let variables: HashMap<_, _> = variables.iter().copied().collect();
+            environment(&plan, &plan.nodes[0], |name| variables.get(name).map(|value| (*value).to_owned()))
+        };
+        assert_eq!(of(&[]), Vec::<String>::new());
+        assert_eq!(
+            of(&[("NO_PROXY", "a.example"), ("HTTP_PROXY", ""), ("https_proxy", "http://127.0.0.1:1")]),
+            Vec::<String>::new()
+        );
+        let direct = "a.example,localhost,127.0.0.0/8,::1,.svc,.svc.cluster,.svc.cluster.local,10.201.7.0/24,10.244.0.0/16,10.96.0.0/16";
+        let proxy = "http://proxy.example:3128";
+        let expected = [
+            format!("HTTPS_PROXY={proxy}"),
+            format!("https_proxy={proxy}"),
+            format!("NO_PROXY={direct}"),
+            format!("no_proxy={direct}"),
+        ];
+        assert_eq!(of(&[("https_proxy", proxy), ("NO_PROXY", "a.example")]), expected);
+    }
+
+    #[test]
+    fn proxies_of_loopback_are_none_for_nodes() {
+        for proxy in ["http://127.0.0.1:3128", "localhost:3128", "http://user:word@localhost:1/", "http://[::1]:8080"] {
+            assert!(is_of_loopback(proxy), "{proxy}");
+        }
+        for proxy in ["http://proxy.example.com:3128", "10.0.0.1:3128", "http://[2001:db8::1]:80"] {
+            assert!(!is_of_loopback(proxy), "{proxy}");
+        }
+    }
+}
