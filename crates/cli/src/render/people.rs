@@ -90,8 +90,10 @@ impl<W: Write> People<W> {
             return Vec::new();
         }
         if self.command.is_watch() {
-            // One line is for the cursor.
-            let room = screen::size().1.saturating_sub(1).max(2);
+            let (columns, rows) = screen::size();
+            // One line is for the cursor. A line that wraps would be two when the picture is replaced, and the last column is filled
+            // only to wrap.
+            let room = (columns - 1, rows.saturating_sub(1).max(2));
             return self.table.fitting(self.paint, self.wide, room);
         }
         self.steps.picture(now, screen::size())
