@@ -8,7 +8,7 @@ use qbo_api::name::ClusterReference;
 use super::Services;
 use super::get::{name_a_mirror, tell};
 use crate::access::User;
-use crate::cluster::{Found, no_cluster};
+use crate::cluster::{Found, meant};
 use crate::error::Failure;
 use crate::provision::USER_KUBECONFIG_PATH;
 use crate::report::Reporter;
@@ -51,13 +51,11 @@ fn is_of_mirror(services: &Services, user: &User, get: &GetCluster) -> bool {
     get.watch && name_a_mirror(services, user, references.iter().map(ClusterReference::as_str))
 }
 
-/// The rows that are meant; a name counts before an id that begins alike.
+/// The rows that are meant, each once.
 fn chosen(rows: &[Cluster], references: &[ClusterReference]) -> Result<Vec<Cluster>, Failure> {
     let mut chosen: Vec<Cluster> = Vec::new();
     for reference in references {
-        let exact = rows.iter().find(|row| row.name == reference.as_str());
-        let found = exact.or_else(|| rows.iter().find(|row| reference.matches(&row.name, &row.id)));
-        let found = found.ok_or_else(|| no_cluster(reference, rows.iter().map(|row| row.name.as_str())))?;
+        let found = meant(rows.iter(), reference, |row| (&row.name, row.id.clone()))?;
         if !chosen.contains(found) {
             chosen.push(found.clone());
         }
@@ -75,4 +73,30 @@ async fn kubeconfig(services: &Services, cluster: &Found) -> Result<String, Fail
     let missing =
         || Failure::new(Code::CONFLICT, format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready");
     file.map(|file| String::from_utf8_lossy(&file).into_owned()).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use qbo_api::model::State;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cluster::Identity;
+
+    #[test]
+    fn the_beginning_of_several_ids_names_none_of_them() {
+        let row = |name: &str, id| {
+            let identity = Identity { user: "alex".into(), name: name.into(), id: Uuid::from_u128(id) };
+            Found::new(identity).row(State::Ready)
+        };
+        let rows = [row("left", (0x89ab_cdef << 96) + 1), row("right", (0x89ab_cdef << 96) + 2), row("89abcdef-1", 3)];
+        let names = |reference: &str| {
+            let chosen = chosen(&rows, &[reference.parse().unwrap()]).map_err(|failure| failure.line())?;
+            Ok::<_, String>(chosen.into_iter().map(|row| row.name).collect::<Vec<_>>())
+        };
+        let ambiguous = "cluster '89abcdef' may be any of: left, right; write the name, or more of the id";
+        assert_eq!(names("89abcdef").unwrap_err(), ambiguous);
+        assert_eq!(names("89abcdef-0000-0000-0000-000000000002").unwrap(), ["right"]);
+        assert_eq!(names("89abcdef-1").unwrap(), ["89abcdef-1"]);
+    }
 }
