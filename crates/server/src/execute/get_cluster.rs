@@ -10,7 +10,7 @@ use super::get::{name_a_mirror, tell};
 use crate::access::User;
 use crate::cluster::{Found, meant};
 use crate::error::Failure;
-use crate::provision::USER_KUBECONFIG_PATH;
+use crate::provision::{Mark, USER_KUBECONFIG_PATH, cluster_mark};
 use crate::report::Reporter;
 
 pub(super) async fn run(
@@ -65,14 +65,31 @@ fn chosen(rows: &[Cluster], references: &[ClusterReference]) -> Result<Vec<Clust
 
 /// A cluster's kubeconfig, as its control plane keeps it.
 async fn kubeconfig(services: &Services, cluster: &Found) -> Result<String, Failure> {
-    let name = &cluster.identity.name;
     let file = match cluster.control_plane() {
         Some(node) => services.engine.read_file(&node.container.id, USER_KUBECONFIG_PATH).await?,
         None => None,
     };
-    let missing =
-        || Failure::new(Code::CONFLICT, format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready");
-    file.map(|file| String::from_utf8_lossy(&file).into_owned()).ok_or_else(missing)
+    match file {
+        Some(file) => Ok(String::from_utf8_lossy(&file).into_owned()),
+        None => Err(without_kubeconfig(services, cluster).await?),
+    }
+}
+
+/// Why a cluster has no kubeconfig: it is written last, so one that failed before has that of kubeadm alone, which is of use for looking.
+async fn without_kubeconfig(services: &Services, cluster: &Found) -> Result<Failure, Failure> {
+    let name = &cluster.identity.name;
+    let mark = cluster_mark(&*services.engine, cluster).await?;
+    let (problem, cure) = match cluster.control_plane() {
+        Some(node) if mark == Some(Mark::Retained) => (
+            format!("cluster '{name}' has no kubeconfig: it failed while it was made"),
+            format!(
+                "kubeadm's own, if it came that far: docker exec {} cat /etc/kubernetes/admin.conf",
+                node.container.name
+            ),
+        ),
+        _ => (format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready".to_owned()),
+    };
+    Ok(Failure::new(Code::CONFLICT, problem, cure))
 }
 
 #[cfg(test)]
