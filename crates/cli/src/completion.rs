@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use qbo_api::grammar::{Argument, FORMS, Form, Opt, VERBS};
 use qbo_api::message::{Message, Payload};
+use qbo_api::settings::{PortMapping, PortReference};
 use tokio::time::timeout;
 
 use crate::arguments::{COLORS, FORMATS, OPTIONS};
@@ -26,14 +27,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 enum Expected {
     /// One of these words, each with what it means.
     Words(Vec<(String, String)>),
-    /// The name of a cluster.
-    Cluster,
-    /// The name of a node.
-    Node,
-    /// The name of a pod.
-    Pod,
-    /// The name of a node image.
-    Image,
+    /// The name of something that these commands list.
+    Listed(Vec<&'static str>),
+    /// A port of the host that leads into this cluster.
+    Port(String),
 }
 
 /// The script of a shell.
@@ -56,10 +53,8 @@ pub(crate) fn complete(words: &[String]) -> String {
     let Some((current, before)) = words.split_last() else { return String::new() };
     let candidates = match expected(before, current) {
         Expected::Words(words) => words,
-        Expected::Cluster => names("get cluster -A"),
-        Expected::Node => names("get nodes -A"),
-        Expected::Pod => names("get pods -A"),
-        Expected::Image => names("get images"),
+        Expected::Listed(lines) => ask(&lines).into_iter().flat_map(names).collect(),
+        Expected::Port(cluster) => ask(&[&format!("get cluster {cluster}")]).into_iter().flat_map(ports).collect(),
     };
     let fitting =
         candidates.into_iter().filter(|(word, _)| word.starts_with(current) && !before.contains(&word.as_str()));
@@ -77,17 +72,8 @@ fn expected(before: &[&str], current: &str) -> Expected {
         let words = options().flat_map(|option| spellings(option).map(|word| (word, option.about.to_owned())));
         return Expected::Words(words.collect());
     }
-    match (form.map(|form| form.argument), rest.as_slice()) {
-        (Some(Argument::SomeOrAll("NODE") | Argument::Some("NODE")), _) => Expected::Node,
-        (Some(Argument::SomeOrAll(name) | Argument::Some(name) | Argument::AnyOrAll(name)), _)
-            if name.starts_with("CLUSTER") =>
-        {
-            Expected::Cluster
-        }
-        // What is loaded is no node image.
-        (Some(Argument::Some("IMAGE")), _) if form.is_some_and(|form| form.verb == "add") => Expected::Image,
-        (Some(Argument::Any("IMAGE")), _) => Expected::Image,
-        (Some(Argument::Some("POD") | Argument::Any("POD")), _) => Expected::Pod,
+    match (form, rest.as_slice()) {
+        (Some(form), words) => argument_of(form, &words[1 + usize::from(form.subject.is_some())..]),
         (None, []) => {
             let verbs = VERBS.iter().map(|verb| (verb.names[0].to_owned(), verb.about.to_owned()));
             let own = OWN.iter().map(|(usage, about)| (first_word(usage).to_owned(), (*about).to_owned()));
@@ -96,8 +82,40 @@ fn expected(before: &[&str], current: &str) -> Expected {
         (None, ["completion"]) => Expected::Words(plain(SHELLS.iter().map(|(name, _)| *name))),
         (None, ["help", words @ ..]) => expected(words, current),
         (None, [verb]) => Expected::Words(subjects(verb)),
-        (Some(_) | None, _) => Expected::Words(Vec::new()),
+        (None, _) => Expected::Words(Vec::new()),
     }
+}
+
+/// What may come after these arguments of a form.
+fn argument_of(form: &Form, given: &[&str]) -> Expected {
+    let (Argument::Some(name) | Argument::SomeOrAll(name) | Argument::AnyOrAll(name) | Argument::Any(name)) =
+        form.argument
+    else {
+        return Expected::Words(Vec::new());
+    };
+    match (form.verb, name, given) {
+        (_, "CLUSTER PORT", []) => listed("CLUSTER"),
+        ("delete", "CLUSTER PORT", [cluster, ..]) => Expected::Port((*cluster).to_owned()),
+        // What is loaded is no node image, and these are not known before they are added.
+        ("load", "IMAGE", _) | ("add", "CLUSTER PORT" | "HOST[:PORT]", _) => Expected::Words(Vec::new()),
+        (_, name, _) => listed(name),
+    }
+}
+
+/// What the names in the tables stand for, as the server lists it.
+fn listed(names: &str) -> Expected {
+    let line = |name| match name {
+        "CLUSTER" => Some("get cluster -A"),
+        "NODE" => Some("get nodes -A"),
+        "POD" => Some("get pods -A"),
+        "SERVICE" => Some("get services -A"),
+        "IMAGE" => Some("get images"),
+        "HOST[:PORT]" => Some("get registries -A"),
+        // Of commands: with each connection its latest is told.
+        "ID" => Some("get clients -A"),
+        _ => None,
+    };
+    Expected::Listed(names.split('|').filter_map(line).collect())
 }
 
 /// The form these words begin, where they do, and all of them but the CLI's own options.
@@ -132,8 +150,8 @@ fn value_of(value: &str) -> Expected {
     match value {
         "FORMAT" => Expected::Words(plain(FORMATS.iter().map(|(name, _)| *name))),
         "WHEN" => Expected::Words(plain(COLORS.iter().map(|(name, _)| *name))),
-        "IMAGE" => Expected::Image,
-        "CLUSTER" | "CLUSTER,…" => Expected::Cluster,
+        "IMAGE" => listed("IMAGE"),
+        "CLUSTER" | "CLUSTER,…" => listed("CLUSTER"),
         "CNI" => Expected::Words(plain(["kindnet", "none"].into_iter())),
         "WAIT" => Expected::Words(plain(["none", "nodes", "dns"].into_iter())),
         "FAMILY" => Expected::Words(plain(["ipv4", "ipv6", "dual"].into_iter())),
@@ -153,36 +171,68 @@ fn first_word(usage: &str) -> &str {
     usage.split(' ').next().unwrap_or(usage)
 }
 
-/// Names of what the server lists; none where it does not answer in time, since completion must not disturb.
-fn names(line: &str) -> Vec<(String, String)> {
+/// What the server lists, as far as it answers in time, since completion must not disturb.
+fn ask(lines: &[&str]) -> Vec<Payload> {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };
-    let listed = runtime.block_on(async { timeout(PATIENCE, list(line)).await });
-    listed.ok().flatten().unwrap_or_default()
+    let mut payloads = Vec::new();
+    // What has come counts, whatever kept the rest away.
+    let _ = runtime.block_on(async { timeout(PATIENCE, list(lines, &mut payloads)).await });
+    payloads
 }
 
-async fn list(line: &str) -> Option<Vec<(String, String)>> {
+async fn list(lines: &[&str], payloads: &mut Vec<Payload>) -> Option<()> {
     let mut connection = Connection::open(&Config::load().ok()?).await.ok()?;
-    connection.send(line, None, None).await.ok()?;
-    let mut names = Vec::new();
-    loop {
-        let received = connection.receive().await.ok()?;
-        if received.head.wsi != connection.wsi() {
-            continue;
-        }
-        match serde_json::from_str::<Message>(&received.text).ok()?.payload {
-            Payload::Clusters(rows) => names.extend(rows.into_iter().map(|row| (row.name, row.state.to_string()))),
-            Payload::Images(rows) => names.extend(rows.into_iter().map(|row| (row.name, String::new()))),
-            Payload::Nodes(rows) => names.extend(rows.into_iter().map(|row| (row.name, row.state.to_string()))),
-            Payload::Pods(rows) => names.extend(rows.into_iter().map(|row| (row.name, row.cluster))),
-            _ => {}
-        }
-        if received.head.code.is_final() {
-            connection.close().await;
-            return Some(names);
+    for line in lines {
+        connection.send(line, None, None).await.ok()?;
+        loop {
+            let received = connection.receive().await.ok()?;
+            if received.head.wsi != connection.wsi() {
+                continue;
+            }
+            payloads.push(serde_json::from_str::<Message>(&received.text).ok()?.payload);
+            if received.head.code.is_final() {
+                break;
+            }
         }
     }
+    connection.close().await;
+    Some(())
+}
+
+/// The names of what is listed, each with what tells it apart.
+fn names(payload: Payload) -> Vec<(String, String)> {
+    match payload {
+        Payload::Clusters(rows) => rows.into_iter().map(|row| (row.name, row.state.to_string())).collect(),
+        Payload::Images(rows) => rows.into_iter().map(|row| (row.name, String::new())).collect(),
+        Payload::Nodes(rows) => rows.into_iter().map(|row| (row.name, row.state.to_string())).collect(),
+        Payload::Pods(rows) => rows.into_iter().map(|row| (row.name, row.cluster)).collect(),
+        Payload::Services(rows) => {
+            let mut names: Vec<_> = rows.into_iter().map(|row| (row.name, row.cluster)).collect();
+            // There is a row for each port.
+            names.dedup();
+            names
+        }
+        Payload::Registries(rows) => rows.into_iter().map(|row| (row.name, row.address)).collect(),
+        Payload::Clients(rows) => {
+            // What reads is over at once, as is the question itself.
+            let running = rows.into_iter().filter(|row| !row.command.is_empty() && !row.command.starts_with("get "));
+            running.map(|row| (row.command_id, row.command)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The ports of the host that lead into clusters, as `delete port` names them.
+fn ports(payload: Payload) -> Vec<(String, String)> {
+    let Payload::Clusters(rows) = payload else { return Vec::new() };
+    let mappings = rows.into_iter().flat_map(|row| row.ports);
+    let named = mappings.filter_map(|text| {
+        let PortMapping { host, protocol, .. } = text.parse().ok()?;
+        Some((PortReference { host, protocol }.to_string(), text))
+    });
+    named.collect()
 }
 
 #[cfg(test)]
@@ -246,12 +296,41 @@ mod tests {
 
     #[test]
     fn names_come_from_the_server() {
-        assert_eq!(expected(&["get", "nodes"], ""), Expected::Cluster);
-        assert_eq!(expected(&["del", "cluster", "alex"], "d"), Expected::Cluster);
-        assert_eq!(expected(&["add", "cluster", "alex", "-i"], ""), Expected::Image);
-        assert_eq!(expected(&["add", "image"], ""), Expected::Image);
-        assert_eq!(expected(&["add", "node"], ""), Expected::Cluster);
-        assert_eq!(expected(&["stop", "node", "node-1"], ""), Expected::Node);
+        for (line, lists) in [
+            ("get nodes", &["get cluster -A", "get nodes -A"][..]),
+            ("get services", &["get cluster -A", "get services -A"]),
+            ("del cluster alex", &["get cluster -A"]),
+            ("add cluster alex -i", &["get images"]),
+            ("add image", &["get images"]),
+            ("load image", &[]),
+            ("add node", &["get cluster -A"]),
+            ("stop node node-1", &["get nodes -A"]),
+            ("logs", &["get pods -A"]),
+            ("add port", &["get cluster -A"]),
+            ("add port alex", &[]),
+            ("delete port", &["get cluster -A"]),
+            ("add registry", &[]),
+            ("delete registry", &["get registries -A"]),
+            ("cancel command", &["get clients -A"]),
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            match expected(&words, "") {
+                Expected::Listed(lines) => assert_eq!(lines, lists, "{line}"),
+                other => assert!(lists.is_empty() && other == Expected::Words(Vec::new()), "{line}: {other:?}"),
+            }
+        }
+        assert_eq!(expected(&["delete", "port", "alex", "8080/tcp"], ""), Expected::Port("alex".into()));
+    }
+
+    #[test]
+    fn ports_are_named_as_they_are_deleted() {
+        let mut clusters = crate::render::samples::clusters();
+        clusters[0].ports = vec!["127.0.0.1:8080:30080/tcp".into(), "5353:53/udp".into()];
+        let pair = |word: &str, about: &str| (word.to_owned(), about.to_owned());
+        assert_eq!(
+            ports(Payload::Clusters(clusters)),
+            [pair("8080/tcp", "127.0.0.1:8080:30080/tcp"), pair("5353/udp", "5353:53/udp")]
+        );
     }
 
     #[test]

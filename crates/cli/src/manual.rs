@@ -34,7 +34,7 @@ Where the API server is (127.0.0.1, 9601).
 The token of a login, and its auxiliary token.
 .TP
 .B NO_COLOR
-No colours, whatever its value.
+No colours, whatever its value, unless that is empty.
 .SH FILES
 .TP
 .I ~/.qbo/cli.json

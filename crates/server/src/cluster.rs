@@ -300,20 +300,29 @@ pub async fn find(engine: &dyn Engine, identity: &Identity) -> Result<Option<Fou
 
 /// A user's cluster that a reference names, or who it could have been.
 pub fn select<'a>(clusters: &'a [Found], user: &str, reference: &ClusterReference) -> Result<&'a Found, Failure> {
-    let own = || clusters.iter().filter(|cluster| cluster.identity.user == user);
-    let matching = |cluster: &&Found| reference.matches(&cluster.identity.name, &cluster.identity.id.to_string());
+    let own = clusters.iter().filter(|cluster| cluster.identity.user == user);
+    meant(own, reference, |cluster| (&cluster.identity.name, cluster.identity.id.to_string()))
+}
+
+/// Which of these a reference names, each told by its name and id, or who it could have been.
+pub fn meant<'a, T>(
+    clusters: impl Iterator<Item = &'a T> + Clone,
+    reference: &ClusterReference,
+    tell: impl Fn(&'a T) -> (&'a str, String),
+) -> Result<&'a T, Failure> {
     // A name counts before an id that begins alike.
-    if let Some(exact) = own().find(|cluster| cluster.identity.name == reference.as_str()) {
+    if let Some(exact) = clusters.clone().find(|cluster| tell(cluster).0 == reference.as_str()) {
         return Ok(exact);
     }
-    let matching: Vec<&Found> = own().filter(matching).collect();
+    let matches = |cluster: &&'a T| {
+        let (name, id) = tell(cluster);
+        reference.matches(name, &id)
+    };
+    let matching: Vec<&T> = clusters.clone().filter(matches).collect();
     match matching.as_slice() {
         [found] => Ok(found),
-        [] => Err(no_cluster(reference, own().map(|cluster| cluster.identity.name.as_str()))),
-        several => {
-            let names = several.iter().map(|cluster| cluster.identity.name.as_str());
-            Err(ambiguous("cluster", reference.as_str(), names))
-        }
+        [] => Err(absent("cluster", reference.as_str(), clusters.map(|cluster| tell(cluster).0))),
+        several => Err(ambiguous("cluster", reference.as_str(), several.iter().map(|cluster| tell(cluster).0))),
     }
 }
 
@@ -322,11 +331,6 @@ pub fn ambiguous<'a>(kind: &str, reference: &str, names: impl Iterator<Item = &'
     let names: Vec<&str> = names.take(10).collect();
     let problem = format!("{kind} '{reference}' may be any of: {}", names.join(", "));
     Failure::new(Code::CONFLICT, problem, "write the name, or more of the id")
-}
-
-/// The answer to who names a cluster that is not there; `names` are of those that are.
-pub fn no_cluster<'a>(reference: &ClusterReference, names: impl Iterator<Item = &'a str>) -> Failure {
-    absent("cluster", reference.as_str(), names)
 }
 
 /// The answer to who names something that is not there; `names` are of what is.

@@ -90,8 +90,10 @@ impl<W: Write> People<W> {
             return Vec::new();
         }
         if self.command.is_watch() {
-            // One line is for the cursor.
-            let room = screen::size().1.saturating_sub(1).max(2);
+            let (columns, rows) = screen::size();
+            // One line is for the cursor. A line that wraps would be two when the picture is replaced, and the last column is filled
+            // only to wrap.
+            let room = (columns - 1, rows.saturating_sub(1).max(2));
             return self.table.fitting(self.paint, self.wide, room);
         }
         self.steps.picture(now, screen::size())
@@ -256,22 +258,20 @@ fn versions(version: &Version) -> Vec<String> {
     .collect()
 }
 
-/// How a new cluster is used. The server writes a kubeconfig where it runs, which need not be this host.
+/// How a new cluster is used. The server writes a kubeconfig where it runs and for its own user, who need not be the one here.
 fn next_steps(add: &AddCluster, home: Option<&Path>) -> Vec<String> {
     let Some(name) = add.names.first() else { return Vec::new() };
-    let mut steps = Vec::new();
-    if !home.is_some_and(|home| home.join(format!(".qbo/{name}.conf")).is_file()) {
-        steps.push(format!("  qbo get cluster -k {name} -o yaml > ~/.qbo/{name}.conf"));
-    }
-    steps.push(format!("  export KUBECONFIG=~/.qbo/{name}.conf"));
-    steps.push("  kubectl get nodes".into());
+    let kubeconfig = if home.is_some_and(|home| home.join(format!(".qbo/{name}.conf")).is_file()) {
+        format!("  export KUBECONFIG=~/.qbo/{name}.conf")
+    } else {
+        format!("  qbo export kubeconfig {name}")
+    };
     let mut nodes = "  qbo get nodes".to_owned();
     for name in &add.names {
         // Writing to a String cannot fail.
         let _ = write!(nodes, " {name}");
     }
-    steps.push(nodes);
-    steps
+    vec![kubeconfig, "  kubectl get nodes".into(), nodes]
 }
 
 /// An empty list is an answer too; beside the output, which stays empty for scripts.
@@ -410,21 +410,16 @@ mod tests {
     }
 
     #[test]
-    fn the_next_step_needs_a_kubeconfig_on_this_host() {
+    fn the_next_step_needs_a_kubeconfig_of_this_user() {
         let Command::AddCluster(add) = parse("add cluster alex dev").unwrap() else { unreachable!() };
         let home = tempfile::tempdir().unwrap();
         assert_eq!(
             next_steps(&add, Some(home.path())),
-            [
-                "  qbo get cluster -k alex -o yaml > ~/.qbo/alex.conf",
-                "  export KUBECONFIG=~/.qbo/alex.conf",
-                "  kubectl get nodes",
-                "  qbo get nodes alex dev",
-            ]
+            ["  qbo export kubeconfig alex", "  kubectl get nodes", "  qbo get nodes alex dev"]
         );
         std::fs::create_dir(home.path().join(".qbo")).unwrap();
         std::fs::write(home.path().join(".qbo/alex.conf"), "").unwrap();
-        assert_eq!(next_steps(&add, Some(home.path())).len(), 3);
+        assert_eq!(next_steps(&add, Some(home.path()))[0], "  export KUBECONFIG=~/.qbo/alex.conf");
     }
 
     #[test]

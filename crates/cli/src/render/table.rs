@@ -345,33 +345,33 @@ impl Table {
 
     /// The lines, none where there are no objects.
     pub(crate) fn lines(&self, paint: Paint, wide: bool) -> Vec<String> {
-        self.first_lines(paint, wide, usize::MAX)
+        self.first_lines(paint, wide, (usize::MAX, usize::MAX))
     }
 
-    /// As many lines as there is room for, of which the last tells of those that are hidden. Those are not even made, nor is
-    /// a column as wide as they need it.
-    pub(crate) fn fitting(&self, paint: Paint, wide: bool, room: usize) -> Vec<String> {
-        let mut lines = self.first_lines(paint, wide, room);
+    /// As much of the lines as there is room for, by columns and rows. The last tells of those that are hidden: these are not even
+    /// made, nor is a column as wide as they need it.
+    pub(crate) fn fitting(&self, paint: Paint, wide: bool, (columns, rows): (usize, usize)) -> Vec<String> {
+        let mut lines = self.first_lines(paint, wide, (columns, rows));
         let height = self.height();
-        if height > room {
-            lines.truncate(room - 1);
-            lines.push(format!("… and {} more", height - lines.len()));
+        if height > rows {
+            lines.truncate(rows - 1);
+            lines.push(format!("… and {} more", height - lines.len()).chars().take(columns).collect());
         }
         lines
     }
 
-    /// The lines of so many objects of each kind.
-    fn first_lines(&self, paint: Paint, wide: bool, most: usize) -> Vec<String> {
+    /// The lines of so many objects of each kind, and so many columns of the screen.
+    fn first_lines(&self, paint: Paint, wide: bool, room: (usize, usize)) -> Vec<String> {
         [
-            lines(CLUSTERS, &self.clusters, paint, wide, most),
-            lines(NODES, &self.nodes, paint, wide, most),
-            lines(PODS, &self.pods, paint, wide, most),
-            lines(SERVICES, &self.services, paint, wide, most),
-            lines(NETWORKS, &self.networks, paint, wide, most),
-            lines(IMAGES, &self.images, paint, wide, most),
-            lines(REGISTRIES, &self.registries, paint, wide, most),
-            lines(CLIENTS, &self.clients, paint, wide, most),
-            lines(USAGE, &self.usage, paint, wide, most),
+            lines(CLUSTERS, &self.clusters, paint, wide, room),
+            lines(NODES, &self.nodes, paint, wide, room),
+            lines(PODS, &self.pods, paint, wide, room),
+            lines(SERVICES, &self.services, paint, wide, room),
+            lines(NETWORKS, &self.networks, paint, wide, room),
+            lines(IMAGES, &self.images, paint, wide, room),
+            lines(REGISTRIES, &self.registries, paint, wide, room),
+            lines(CLIENTS, &self.clients, paint, wide, room),
+            lines(USAGE, &self.usage, paint, wide, room),
         ]
         .concat()
     }
@@ -393,13 +393,14 @@ impl Table {
     }
 }
 
-fn lines<T>(columns: &[Column<T>], rows: &Rows<T>, paint: Paint, wide: bool, most: usize) -> Vec<String> {
+fn lines<T>(columns: &[Column<T>], rows: &Rows<T>, paint: Paint, wide: bool, room: (usize, usize)) -> Vec<String> {
     if rows.by_number.is_empty() {
         return Vec::new();
     }
     let columns: Vec<_> = columns.iter().filter(|column| wide || !column.wide).collect();
     let head = columns.iter().map(|column| Cell { text: column.head.into(), colour: Some(Colour::Bold) }).collect();
-    let body = rows.by_number.values().take(most).map(|row| columns.iter().map(|column| (column.cell)(row)).collect());
+    let body =
+        rows.by_number.values().take(room.1).map(|row| columns.iter().map(|column| (column.cell)(row)).collect());
     let cells: Vec<Vec<Cell>> = std::iter::once(head).chain(body).collect();
     let width = |index: usize| cells.iter().map(|row| row[index].text.chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns.len()).map(width).collect();
@@ -409,10 +410,17 @@ fn lines<T>(columns: &[Column<T>], rows: &Rows<T>, paint: Paint, wide: bool, mos
             let mut line = String::new();
             // Blanks are due before a cell, not after the last.
             let mut due = 0;
+            // Cut before it is coloured, so that no colour is left on.
+            let mut left = room.0;
             for (Cell { text, colour }, width) in row.iter().zip(&widths) {
+                if left == 0 {
+                    break;
+                }
+                let seen: String = text.chars().take(left).collect();
                 line.push_str(&" ".repeat(due));
-                line.push_str(&colour.map_or_else(|| text.clone(), |colour| paint.paint(colour, text)));
+                line.push_str(&colour.map_or_else(|| seen.clone(), |colour| paint.paint(colour, &seen)));
                 due = width - text.chars().count() + GAP;
+                left = left.saturating_sub(width + GAP);
             }
             line
         })
@@ -539,8 +547,24 @@ hub.docker.com/kindest/node:v1.37.2   yes
         let mut table = Table::default();
         table.list(&Payload::Clusters(samples::clusters()));
         let lines = table.lines(Paint(false), false);
-        assert_eq!(table.fitting(Paint(false), false, 3), lines);
-        assert_eq!(table.fitting(Paint(false), false, 2), [lines[0].as_str(), "… and 2 more"]);
+        assert_eq!(table.fitting(Paint(false), false, (80, 3)), lines);
+        assert_eq!(table.fitting(Paint(false), false, (80, 2)), [lines[0].as_str(), "… and 2 more"]);
+    }
+
+    #[test]
+    fn a_wide_table_is_cut_to_the_room() {
+        let mut table = Table::default();
+        table.list(&Payload::Clusters(samples::clusters()));
+        assert_eq!(
+            table.fitting(Paint(true), false, (25, 3)),
+            [
+                "\x1b[1mNAME\x1b[0m   \x1b[1mSTATE\x1b[0m      \x1b[1mADDRESS\x1b[0m",
+                "alex   \x1b[32mready\x1b[0m      https:/",
+                "prod   \x1b[33mcreating\x1b[0m   -",
+            ]
+        );
+        assert_eq!(table.fitting(Paint(true), false, (9, 3))[2], "prod   \x1b[33mcr\x1b[0m");
+        assert_eq!(table.fitting(Paint(false), false, (5, 2)), ["NAME", "… and"]);
     }
 
     /// A row that counts how often its key is asked for, and its cell made.
@@ -573,7 +597,7 @@ hub.docker.com/kindest/node:v1.37.2   yes
             rows.remove(&[row(name * 2 + 1)]);
         }
         assert_eq!(keys.get(), 11_000);
-        assert_eq!(lines(COLUMNS, &rows, Paint(false), false, 3), ["NAME", "0", "2", "4"]);
+        assert_eq!(lines(COLUMNS, &rows, Paint(false), false, (80, 3)), ["NAME", "0", "2", "4"]);
         assert_eq!((rows.by_number.len(), cells.get()), (9_500, 3));
     }
 

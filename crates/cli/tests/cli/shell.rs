@@ -29,13 +29,15 @@ async fn words_and_options_are_offered() {
 }
 
 #[tokio::test]
-async fn clusters_are_offered_as_they_are_now() {
+async fn names_are_offered_as_they_are_now() {
     let mut offered = String::new();
     for _ in 0..ATTEMPTS {
         let (qbo, _server) = serve(|mut peer| async move {
             peer.accept_command("get cluster -A").await;
             peer.say(Code::CREATED, cluster("alex")).await;
             peer.say(Code::CREATED, cluster("dev")).await;
+            peer.done().await;
+            peer.accept_command("get nodes -A").await;
             peer.done().await;
         })
         .await;

@@ -8,9 +8,9 @@ use qbo_api::name::ClusterReference;
 use super::Services;
 use super::get::{name_a_mirror, tell};
 use crate::access::User;
-use crate::cluster::{Found, no_cluster};
+use crate::cluster::{Found, meant};
 use crate::error::Failure;
-use crate::provision::USER_KUBECONFIG_PATH;
+use crate::provision::{Mark, USER_KUBECONFIG_PATH, cluster_mark};
 use crate::report::Reporter;
 
 pub(super) async fn run(
@@ -51,13 +51,11 @@ fn is_of_mirror(services: &Services, user: &User, get: &GetCluster) -> bool {
     get.watch && name_a_mirror(services, user, references.iter().map(ClusterReference::as_str))
 }
 
-/// The rows that are meant; a name counts before an id that begins alike.
+/// The rows that are meant, each once.
 fn chosen(rows: &[Cluster], references: &[ClusterReference]) -> Result<Vec<Cluster>, Failure> {
     let mut chosen: Vec<Cluster> = Vec::new();
     for reference in references {
-        let exact = rows.iter().find(|row| row.name == reference.as_str());
-        let found = exact.or_else(|| rows.iter().find(|row| reference.matches(&row.name, &row.id)));
-        let found = found.ok_or_else(|| no_cluster(reference, rows.iter().map(|row| row.name.as_str())))?;
+        let found = meant(rows.iter(), reference, |row| (&row.name, row.id.clone()))?;
         if !chosen.contains(found) {
             chosen.push(found.clone());
         }
@@ -67,12 +65,55 @@ fn chosen(rows: &[Cluster], references: &[ClusterReference]) -> Result<Vec<Clust
 
 /// A cluster's kubeconfig, as its control plane keeps it.
 async fn kubeconfig(services: &Services, cluster: &Found) -> Result<String, Failure> {
-    let name = &cluster.identity.name;
     let file = match cluster.control_plane() {
         Some(node) => services.engine.read_file(&node.container.id, USER_KUBECONFIG_PATH).await?,
         None => None,
     };
-    let missing =
-        || Failure::new(Code::CONFLICT, format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready");
-    file.map(|file| String::from_utf8_lossy(&file).into_owned()).ok_or_else(missing)
+    match file {
+        Some(file) => Ok(String::from_utf8_lossy(&file).into_owned()),
+        None => Err(without_kubeconfig(services, cluster).await?),
+    }
+}
+
+/// Why a cluster has no kubeconfig: it is written last, so one that failed before has that of kubeadm alone, which is of use for looking.
+async fn without_kubeconfig(services: &Services, cluster: &Found) -> Result<Failure, Failure> {
+    let name = &cluster.identity.name;
+    let mark = cluster_mark(&*services.engine, cluster).await?;
+    let (problem, cure) = match cluster.control_plane() {
+        Some(node) if mark == Some(Mark::Retained) => (
+            format!("cluster '{name}' has no kubeconfig: it failed while it was made"),
+            format!(
+                "kubeadm's own, if it came that far: docker exec {} cat /etc/kubernetes/admin.conf",
+                node.container.name
+            ),
+        ),
+        _ => (format!("cluster '{name}' has no kubeconfig yet"), "wait until it is ready".to_owned()),
+    };
+    Ok(Failure::new(Code::CONFLICT, problem, cure))
+}
+
+#[cfg(test)]
+mod tests {
+    use qbo_api::model::State;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cluster::Identity;
+
+    #[test]
+    fn the_beginning_of_several_ids_names_none_of_them() {
+        let row = |name: &str, id| {
+            let identity = Identity { user: "alex".into(), name: name.into(), id: Uuid::from_u128(id) };
+            Found::new(identity).row(State::Ready)
+        };
+        let rows = [row("left", (0x89ab_cdef << 96) + 1), row("right", (0x89ab_cdef << 96) + 2), row("89abcdef-1", 3)];
+        let names = |reference: &str| {
+            let chosen = chosen(&rows, &[reference.parse().unwrap()]).map_err(|failure| failure.line())?;
+            Ok::<_, String>(chosen.into_iter().map(|row| row.name).collect::<Vec<_>>())
+        };
+        let ambiguous = "cluster '89abcdef' may be any of: left, right; write the name, or more of the id";
+        assert_eq!(names("89abcdef").unwrap_err(), ambiguous);
+        assert_eq!(names("89abcdef-0000-0000-0000-000000000002").unwrap(), ["right"]);
+        assert_eq!(names("89abcdef-1").unwrap(), ["89abcdef-1"]);
+    }
 }

@@ -59,8 +59,12 @@ async fn a_cluster_without_its_control_plane_and_one_retained_are_in_error() {
     cloud.kubernetes.go(Stage::Apply, Manner::Fails);
     cloud.fail("add cluster alex --retain").await;
     assert_eq!(cloud.succeed("get cluster -A").await.clusters(), [("alex", State::Error)]);
-    let failure = cloud.fail("get cluster alex -k").await;
-    assert_eq!((failure.code, failure.problem.as_str()), (Code::CONFLICT, "cluster 'alex' has no kubeconfig yet"));
+    for line in ["get cluster alex -k", "export kubeconfig alex"] {
+        let failure = cloud.fail(line).await;
+        assert_eq!(failure.code, Code::CONFLICT);
+        assert_eq!(failure.problem, "cluster 'alex' has no kubeconfig: it failed while it was made");
+        assert!(failure.cure.contains(": docker exec control-"), "{failure}");
+    }
 }
 
 #[tokio::test]
