@@ -28,6 +28,15 @@ api_is_old() {
 	id=$(api_process) && [[ $(readlink "/proc/$id/exe") != "$binary_directory/qbo-api" ]]
 }
 
+# With the proxy of whoever sets up: registries are asked through it.
+api_environment() {
+	local name
+	say "Environment=HOME=$HOME"
+	for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
+		[[ -z ${!name-} ]] || printf 'Environment="%s=%s"\n' "$name" "${!name//%/%%}"
+	done
+}
+
 api_unit_text() {
 	cat <<-END
 		[Unit]
@@ -36,7 +45,7 @@ api_unit_text() {
 		Wants=docker.service
 
 		[Service]
-		Environment=HOME=$HOME
+		$(api_environment)
 		ExecStart=$binary_directory/qbo-api --image-builder $repository/images/node/build
 		Restart=on-failure
 
@@ -61,14 +70,16 @@ api_plan() {
 }
 
 api_apply() {
+	local changed=''
 	if api_by_systemd && ! api_unit_is_current; then
 		api_unit_text >"$api_unit"
 		systemctl daemon-reload
 		systemctl enable --quiet qbo-api
+		changed=yes
 	fi
 	if api_is_old; then
 		api_stop
-	elif api_answers; then
+	elif [[ -z $changed ]] && api_answers; then
 		return
 	fi
 	api_start

@@ -149,7 +149,8 @@ pub fn guests(subnet: IpNet) -> Option<IpNet> {
     match subnet {
         // The four from the fourth on: nodes begin at the tenth.
         IpNet::V4(subnet) => subnet.subnets(30).ok()?.nth(1).map(IpNet::V4),
-        IpNet::V6(subnet) => subnet.subnets(80).ok()?.last().map(IpNet::V6),
+        // Of 2^48: apart from the first, where all that has a number is. Docker cannot count to the end of the last.
+        IpNet::V6(subnet) => subnet.subnets(80).ok()?.nth(1).map(IpNet::V6),
     }
 }
 
@@ -197,7 +198,7 @@ mod tests {
         let subnet = "10.201.7.0/24".parse().unwrap();
         assert_eq!(node_addresses(subnet).next(), Some(Ipv4Addr::new(10, 201, 7, 10)));
         assert_eq!(guests(subnet.into()).unwrap().to_string(), "10.201.7.4/30");
-        assert_eq!(guests("fd00:0:0:8::/64".parse().unwrap()).unwrap().to_string(), "fd00:0:0:8:ffff::/80");
+        assert_eq!(guests("fd00:0:0:8::/64".parse().unwrap()).unwrap().to_string(), "fd00:0:0:8:1::/80");
         let room = u16::try_from(node_addresses(subnet).count()).unwrap();
         assert!(room >= qbo_api::command::NodeCount::LIMIT);
     }
