@@ -95,6 +95,26 @@ async fn a_users_shells_share_a_container_that_knows_the_users_clusters_and_goes
 }
 
 #[tokio::test]
+async fn a_shell_learns_that_its_clusters_are_reached_another_way() {
+    let cloud = with_image();
+    let sessions = sessions(&cloud);
+    let node = cluster(&cloud).await.nodes.remove(0);
+    let _shell = open(&sessions, TerminalKind::Shell).await;
+    let known = |endpoint: &str| {
+        let files = shells(&cloud).remove(0).files;
+        String::from_utf8_lossy(&files["/home/qbo/.kube/qbo"]).contains(endpoint)
+    };
+    let (before, balancer) = (format!("https://{}:6443", node.address.unwrap()), "https://198.18.0.2:6443");
+    assert!(known(&before) && !known(balancer));
+    // As a balancer has it that comes to stand in front of the cluster.
+    let text = std::fs::read_to_string(cloud.kubeconfig("alex")).unwrap();
+    std::fs::write(cloud.kubeconfig("alex"), text.replace(&before, balancer)).unwrap();
+    cloud.kubernetes.put_pod(pod(&node.container.name));
+    let told = until(|| known(balancer) && !known(&before));
+    timeout(Duration::from_secs(10), told).await.expect("its kubeconfig is the old one");
+}
+
+#[tokio::test]
 async fn without_its_image_a_shell_says_how_to_get_it() {
     let cloud = Cloud::new();
     let sessions = sessions(&cloud);
