@@ -50,8 +50,8 @@ const ABSENCE_LIFETIME: Duration = Duration::from_secs(10);
 /// Blueprints that are kept. Each is some 100 kB, and is drawn anew within seconds.
 const BLUEPRINTS: usize = 16;
 
-/// A blueprint that is drawn once, whoever asks for it first.
-type Drawing = Arc<OnceCell<Arc<Blueprint>>>;
+/// A blueprint that is drawn once, whoever asks for it first: the others wait for the lock.
+type Drawing = Arc<tokio::sync::Mutex<Option<Arc<Blueprint>>>>;
 
 /// What is known about node images.
 pub struct Images {
@@ -205,7 +205,7 @@ impl Images {
         let sample = wishes.plan(&nobody, ClusterNetwork { v4: SAMPLE_SUBNET, v6, mtu: USUAL_MTU })?.sample();
         let name = &wishes.image;
         let configuration = kubeadm_configuration(&sample, &sample.nodes[0]);
-        let cell = {
+        let drawing = {
             let patches = serde_json::to_vec(&sample.options.components.patches.containerd).unwrap_or_default();
             let key = (image.id.clone(), [tar(std::slice::from_ref(&configuration)), patches].concat());
             let mut blueprints = self.blueprints.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,13 +215,17 @@ impl Images {
             }
             Arc::clone(blueprints.entry(key).or_default())
         };
+        let mut drawn = token.run_until_cancelled(drawing.lock()).await.ok_or_else(Failure::cancelled)?;
+        if let Some(blueprint) = &*drawn {
+            return Ok(Arc::clone(blueprint));
+        }
         // A cancel ends the drawing, not the removal of what it is done in.
         let look = async |probe: &str| {
             let drawing = token.run_until_cancelled(self.draw(name, probe, &sample, &configuration));
             drawing.await.unwrap_or_else(|| Err(Failure::cancelled()))
         };
-        let draw = || self.probe(name, look);
-        cell.get_or_try_init(async || draw().await.map(Arc::new)).await.cloned()
+        let blueprint = Arc::new(self.probe(name, look).await?);
+        Ok(Arc::clone(drawn.insert(blueprint)))
     }
 
     /// Looks into the default image where this host holds it, so that the first cluster made from it need not wait; until

@@ -170,6 +170,11 @@ impl Live {
         self.lock().clusters.get(&cluster)?.node_heard(node)
     }
 
+    /// The container of a cluster's pod, by its uid, that is meant where none is named; none where it is not known.
+    pub(crate) fn default_container(&self, cluster: Uuid, pod: &str) -> Option<Box<str>> {
+        self.lock().clusters.get(&cluster)?.default_container(pod)
+    }
+
     /// The API server of a cluster, where it answers.
     pub(crate) fn api_server(&self, cluster: Uuid) -> Option<Arc<dyn ApiServer>> {
         self.lock().clusters.get(&cluster)?.api_server()

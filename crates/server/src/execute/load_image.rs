@@ -17,7 +17,7 @@ use tokio_util::bytes::Bytes;
 
 use super::{Services, able};
 use crate::cluster::{Found, FoundNode};
-use crate::driver::engine::Executed;
+use crate::driver::engine::{EngineError, Executed};
 use crate::driver::transfer::HeldImage;
 use crate::error::Failure;
 use crate::fan_out::FanOut;
@@ -107,10 +107,17 @@ pub(super) async fn run(
     let looking = nodes.map(async |node| Ok(Target { images: images_of(services, &node).await?, node }));
     let looking = stream::iter(looking.collect::<Vec<_>>()).buffered(AT_ONCE);
     let looked = running.token().run_until_cancelled(looking.collect::<Vec<_>>()).await;
-    let targets: Vec<Target> = looked.ok_or_else(Failure::cancelled)?.into_iter().collect::<Result<_, Failure>>()?;
-    let mut failed: Vec<Failure> = Vec::new();
+    let (mut targets, mut failed) = (Vec::new(), Vec::new());
+    for outcome in looked.ok_or_else(Failure::cancelled)? {
+        match outcome {
+            Ok(target) => targets.push(target),
+            // The others have the image all the same.
+            Err(failure) => failed.push(failure),
+        }
+    }
+    let silent = failed.len();
     for image in &wanted {
-        failed.extend(bring(services, image, &targets, reporter, running).await?);
+        failed.extend(bring(services, image, (&targets, silent), reporter, running).await?);
     }
     match failed.as_slice() {
         [] => Ok(()),
@@ -144,11 +151,13 @@ async fn find(services: &Services, image: &ImageReference, architecture: &str) -
 
 fn refuse_stopped(cluster: &Found) -> Result<(), Failure> {
     let stopped = cluster.nodes.iter().find(|node| !node.container.running);
-    stopped.map_or(Ok(()), |node| {
-        let (name, cluster) = (&node.container.name, &cluster.identity.name);
-        let problem = format!("node '{name}' of cluster '{cluster}' is stopped, and takes no image");
-        Err(Failure::new(Code::CONFLICT, problem, format!("start it first: qbo start node {name}")))
-    })
+    stopped.map_or(Ok(()), |node| Err(is_stopped(node)))
+}
+
+fn is_stopped(node: &FoundNode) -> Failure {
+    let name = &node.container.name;
+    let problem = format!("node '{name}' is stopped, and takes no image");
+    Failure::new(Code::CONFLICT, problem, format!("start it first: qbo start node {name}"))
 }
 
 async fn images_of(services: &Services, node: &FoundNode) -> Result<Vec<NodeImage>, Failure> {
@@ -171,15 +180,17 @@ async fn execute(services: &Services, node: &FoundNode, command: &[&str]) -> Res
     let executed = ended.map_err(|_| {
         let problem = format!("node '{}' did not answer within {} s", node.container.name, ANSWER_LIMIT.as_secs());
         Failure::new(Code::TIMEOUT, problem, look_at(node))
-    })??;
+    })?;
+    let executed = executed.map_err(|error| refused(node, error))?;
     if executed.code == 0 { Ok(executed) } else { Err(trouble(node, &last_line(&executed))) }
 }
 
-/// Brings one image to the nodes that lack it. What failed is told of each node; the others have the image all the same.
+/// Brings one image to the nodes that lack it; so many more do not say what they have. What failed is told of each node; the others have
+/// the image all the same.
 async fn bring(
     services: &Services,
     image: &Wanted,
-    targets: &[Target],
+    (targets, silent): (&[Target], usize),
     reporter: &Reporter,
     running: &Running,
 ) -> Result<Vec<Failure>, Failure> {
@@ -208,7 +219,7 @@ async fn bring(
     failed.extend(join_all(naming).await.into_iter().flatten());
     let had = targets.len() - moved - named;
     let named = named - (failed.len() - unmoved);
-    reporter.line(summary(&image.name, (moved - unmoved, named, had), failed.len()));
+    reporter.line(summary(&image.name, (moved - unmoved, named, had), failed.len() + silent));
     Ok(failed)
 }
 
@@ -305,10 +316,7 @@ async fn take_in(services: &Services, node: &FoundNode, input: BoxStream<'static
         tokio::time::sleep(UNPACK_LIMIT).await;
     };
     let executed = tokio::select! {
-        executed = feeding => executed.map_err(|error| {
-            let failure = Failure::from(error);
-            Failure { problem: format!("node '{}' did not take the image: {}", node.container.name, failure.problem), ..failure }
-        })?,
+        executed = feeding => executed.map_err(|error| refused(node, error))?,
         () = late => {
             let seconds = UNPACK_LIMIT.as_secs();
             let problem = format!("node '{}' did not unpack the image within {seconds} s", node.container.name);
@@ -322,6 +330,16 @@ async fn take_in(services: &Services, node: &FoundNode, input: BoxStream<'static
 fn last_line(executed: &Executed) -> String {
     let last = |text: &str| text.lines().rfind(|line| !line.trim().is_empty()).map(str::trim).map(str::to_owned);
     last(&executed.errors).or_else(|| last(&executed.output)).unwrap_or_else(|| "it does not say why".into())
+}
+
+fn refused(node: &FoundNode, error: EngineError) -> Failure {
+    let Failure { code, problem, cure } = error.into();
+    // Docker's own words, where a node ended after it was found running.
+    if problem.contains("is not running") {
+        return is_stopped(node);
+    }
+    let problem = format!("node '{}' did not take the image: {problem}", node.container.name);
+    Failure::new(code, problem, if cure.is_empty() { look_at(node) } else { cure })
 }
 
 fn trouble(node: &FoundNode, why: &str) -> Failure {

@@ -1,5 +1,7 @@
+use tokio::sync::Notify;
+
 use super::*;
-use crate::driver::fake::{FakeEngine, FakeImage, FakeRegistry};
+use crate::driver::fake::{FakeEngine, FakeImage, FakeRegistry, Trouble};
 
 fn images(held: &[FakeImage], tags: &[&str], configured: Option<&str>) -> (Images, Arc<FakeEngine>) {
     let (engine, registry) = (Arc::new(FakeEngine::default()), Arc::new(FakeRegistry::default()));
@@ -92,6 +94,33 @@ async fn a_version_is_read_from_the_label_or_out_of_the_image_once() {
         let probed = engine.calls().iter().filter(|call| call.starts_with("create_probe")).count();
         assert_eq!((probed, engine.held()), (probes, before));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_blueprint_may_stop_waiting_and_it_is_drawn_all_the_same() {
+    let (images, engine) = images(&[kind("v1.36.0")], &[], None);
+    let before = engine.held();
+    let local = engine.images().await.unwrap().remove(0);
+    let name = local.names[0].clone();
+    let kubernetes = images.kubernetes(&name, &local).await.unwrap();
+    let wishes = Wishes::usual(name, kubernetes);
+    let answer = Arc::new(Notify::new());
+    engine.trouble_with("start_container", Trouble::Waits(Arc::clone(&answer)));
+    let (drawing, waiting) = (CancellationToken::new(), CancellationToken::new());
+    let drawn = images.blueprint(&wishes, &local, &drawing);
+    let waited = async {
+        engine.hung().await;
+        let waited = images.blueprint(&wishes, &local, &waiting);
+        let cancel = async { waiting.cancel() };
+        let waited = tokio::time::timeout(Duration::from_mins(1), async { tokio::join!(waited, cancel).0 });
+        let waited = waited.await.expect("it does not hear its cancel");
+        assert_eq!(waited.err().map(|failure| failure.code), Some(Code::CANCELLED));
+        answer.notify_one();
+    };
+    let (drawn, ()) = tokio::join!(drawn, waited);
+    let again = images.blueprint(&wishes, &local, &CancellationToken::new()).await.unwrap();
+    assert!(Arc::ptr_eq(&drawn.unwrap(), &again), "it is drawn once");
+    assert_eq!(engine.held(), before);
 }
 
 #[tokio::test]

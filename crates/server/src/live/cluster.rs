@@ -160,6 +160,10 @@ impl LiveCluster {
         self.statuses.get(name).map(|status| status.heard)
     }
 
+    pub(super) fn default_container(&self, pod: &str) -> Option<Box<str>> {
+        self.pods.get(pod)?.default_container.clone()
+    }
+
     pub(super) fn row(&self) -> Option<&Cluster> {
         self.row.as_ref()
     }

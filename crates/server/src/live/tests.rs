@@ -31,6 +31,7 @@ fn pod(uid: &str, node: &str, status: &str) -> PodStatus {
         node: node.into(),
         labels: vec!["app=web".into()],
         static_uid: None,
+        default_container: None,
     }
 }
 

@@ -203,7 +203,9 @@ impl Opener {
         }
         let containers: PodContainers =
             serde_json::from_str(&listed.output).map_err(|error| failed(&error.to_string()))?;
-        choose(containers.containers, request.container.as_deref()).map_err(|names| {
+        let cluster = pod.cluster_id.parse().ok();
+        let default = cluster.and_then(|cluster| self.live.default_container(cluster, &pod.id));
+        choose(containers.containers, request.container.as_deref(), default.as_deref()).map_err(|names| {
             let problem = match &request.container {
                 Some(container) => format!("pod '{}' has no container '{container}' here", pod.name),
                 None => format!("pod '{}' has no container that runs: {}", pod.name, pod.status),
@@ -274,13 +276,20 @@ const EXIT_INTERVAL: std::time::Duration = std::time::Duration::from_millis(50);
 /// How long the end of all that was started may take.
 const END_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// The container that is meant: the first that was made where none is named, the last of several of one name. Else the
-/// names there are.
-fn choose(mut containers: Vec<PodContainer>, wanted: Option<&str>) -> Result<PodContainer, Vec<String>> {
+/// The container that is meant: where none is named the pod's default one, or while that is not there the first that was
+/// made; the last of several of one name. Else the names there are.
+fn choose(
+    mut containers: Vec<PodContainer>,
+    wanted: Option<&str>,
+    default: Option<&str>,
+) -> Result<PodContainer, Vec<String>> {
     containers.sort_by_key(|container| container.created_at.parse::<u64>().unwrap_or_default());
-    let name = wanted.or_else(|| containers.first().map(|container| container.metadata.name.as_str()));
-    let found = containers.iter().rfind(|container| Some(container.metadata.name.as_str()) == name).cloned();
-    found.ok_or_else(|| {
+    let last = |name: &str| containers.iter().rfind(|container| container.metadata.name == name);
+    let found = match wanted {
+        Some(name) => last(name),
+        None => default.and_then(last).or_else(|| last(&containers.first()?.metadata.name)),
+    };
+    found.cloned().ok_or_else(|| {
         let mut names: Vec<String> = containers.into_iter().map(|container| container.metadata.name).collect();
         names.dedup();
         names
@@ -339,12 +348,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_container_is_meant_and_the_last_of_its_name() {
+    fn the_default_container_is_meant_else_the_first_and_the_last_of_its_name() {
         let containers = || vec![container("side", 30), container("web", 20), container("web", 10)];
-        assert_eq!(choose(containers(), None).unwrap().id, "web20");
-        assert_eq!(choose(containers(), Some("side")).unwrap().id, "side30");
-        assert_eq!(choose(containers(), Some("db")).unwrap_err(), ["web", "side"]);
-        assert_eq!(choose(Vec::new(), None).unwrap_err(), Vec::<String>::new());
+        assert_eq!(choose(containers(), None, None).unwrap().id, "web20");
+        assert_eq!(choose(containers(), None, Some("side")).unwrap().id, "side30");
+        assert_eq!(choose(containers(), None, Some("late")).unwrap().id, "web20");
+        assert_eq!(choose(containers(), Some("side"), Some("web")).unwrap().id, "side30");
+        assert_eq!(choose(containers(), Some("db"), Some("web")).unwrap_err(), ["web", "side"]);
+        assert_eq!(choose(Vec::new(), None, Some("web")).unwrap_err(), Vec::<String>::new());
     }
 
     #[test]

@@ -187,39 +187,43 @@ impl Shells {
         self: Arc<Self>,
         user: User,
         container: String,
-        mut known: Clusters,
+        mut known: Vec<String>,
         mut moves: tokio::sync::watch::Receiver<u64>,
     ) {
         while moves.changed().await.is_ok() {
             match self.tell_clusters(&user, &container, Some(&known)).await {
-                Ok(clusters) => known = clusters,
+                Ok(kubeconfigs) => known = kubeconfigs,
                 Err(failure) => tracing::debug!(%failure, "the kubeconfig of a shell is told with the next change"),
             }
         }
     }
 
-    /// Tells a container of its user's clusters, where they are others than those it knows.
-    async fn tell_clusters(&self, user: &User, container: &str, known: Option<&Clusters>) -> Result<Clusters, Failure> {
+    /// Tells a container of its user's clusters, where their kubeconfigs are others than those it knows: also the same
+    /// cluster may be reached another way one day.
+    async fn tell_clusters(
+        &self,
+        user: &User,
+        container: &str,
+        known: Option<&[String]>,
+    ) -> Result<Vec<String>, Failure> {
         let is_there = |state: State| !matches!(state, State::Creating | State::Deleting | State::Deleted);
         let rows = self.live.glance(&user.email).cluster_rows();
-        let clusters: Clusters =
-            rows.into_iter().filter(|row| is_there(row.state)).map(|row| (row.name, row.id)).collect();
-        if known == Some(&clusters) {
-            return Ok(clusters);
-        }
         let mut kubeconfigs = Vec::new();
-        for (name, _) in &clusters {
+        for cluster in rows.into_iter().filter(|row| is_there(row.state)) {
             // One that was never complete has none.
-            if let Ok(text) = tokio::fs::read_to_string(self.kubeconfigs.path(name)).await {
+            if let Ok(text) = tokio::fs::read_to_string(self.kubeconfigs.path(&cluster.name)).await {
                 kubeconfigs.push(text);
             }
+        }
+        if known == Some(kubeconfigs.as_slice()) {
+            return Ok(kubeconfigs);
         }
         let merged = merged_kubeconfig(&kubeconfigs, PROXY)
             .map_err(|error| Failure::new(Code::INTERNAL, format!("a kubeconfig cannot be read: {error}"), ""))?;
         let archive = archive("home/qbo/.kube/qbo", merged.as_bytes());
         let archive = archive.map_err(|error| Failure::new(Code::INTERNAL, error.to_string(), ""))?;
         self.engine.put_archive(container, archive).await?;
-        Ok(clusters)
+        Ok(kubeconfigs)
     }
 
     async fn leave(&self, user: &User, container: &str) {
@@ -259,9 +263,6 @@ impl Shells {
         }
     }
 }
-
-/// Names and ids of clusters.
-type Clusters = Vec<(String, String)>;
 
 impl Stay {
     /// The container.

@@ -62,6 +62,8 @@ pub struct PodStatus {
     /// The uid that its kubelet knows it by, where that is another: of a static pod, which was there before the API server
     /// heard of it.
     pub static_uid: Option<Box<str>>,
+    /// The container that is meant where none is named, as for kubectl.
+    pub default_container: Option<Box<str>>,
 }
 
 /// A Service as Kubernetes sees it: only what is shown.
@@ -103,6 +105,10 @@ pub struct ServicePort {
 /// The annotation of a pod that a kubelet read from a file (`k8s.io/kubernetes/pkg/kubelet/types`,
 /// `ConfigHashAnnotationKey`).
 const STATIC_UID: &str = "kubernetes.io/config.hash";
+
+/// The annotation by which a pod says which container is meant where none is named
+/// (<https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container>).
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// Watches all that is shown. It ends with the first trouble: what comes after a gap is worth nothing without a new list.
 pub(super) fn all(client: &Client) -> BoxStream<'static, Observation> {
@@ -157,7 +163,17 @@ fn pod_status(pod: &Pod) -> PodStatus {
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
         labels: pairs(pod.labels()),
         static_uid: pod.annotations().get(STATIC_UID).map(|uid| uid.as_str().into()),
+        default_container: default_container(pod).map(Into::into),
     }
+}
+
+/// The container that a pod's annotation names, if it has one of that name; else the first of those that stay.
+fn default_container(pod: &Pod) -> Option<&str> {
+    let spec = pod.spec.as_ref()?;
+    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let mut names = containers.map(|container| container.name.as_str());
+    let wanted = pod.annotations().get(DEFAULT_CONTAINER);
+    wanted.and_then(|wanted| names.clone().find(|name| name == wanted)).or_else(|| names.next())
 }
 
 /// Labels as people write them.
@@ -335,6 +351,23 @@ mod tests {
         assert_eq!((status.ready, status.started, status.address.as_str()), (1, 1, "10.244.1.2"));
         assert_eq!((status.node.as_str(), status.uid.as_str()), ("node-1", "u"));
         assert_eq!(status.labels, ["app=web", "tier=a"]);
+    }
+
+    #[test]
+    fn the_container_that_is_meant_is_the_one_that_kubectl_takes() {
+        let meant = |annotation: Option<&str>| {
+            let spec =
+                json!({"containers": [{"name": "web"}, {"name": "side"}], "initContainers": [{"name": "first"}]});
+            let annotations = annotation.map(|name| json!({"kubectl.kubernetes.io/default-container": name}));
+            let pod = json!({"metadata": {"annotations": annotations}, "spec": spec});
+            pod_status(&serde_json::from_value(pod).unwrap()).default_container
+        };
+        for (annotation, expected) in
+            [(None, "web"), (Some("side"), "side"), (Some("first"), "first"), (Some("gone"), "web")]
+        {
+            assert_eq!(meant(annotation).as_deref(), Some(expected), "{annotation:?}");
+        }
+        assert_eq!(pod_status(&Pod::default()).default_container, None);
     }
 
     #[test]

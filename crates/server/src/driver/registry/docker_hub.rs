@@ -102,8 +102,8 @@ impl DockerHub {
 impl Registry for DockerHub {
     async fn answers(&self) -> bool {
         let ask = async { self.page(self.first_page(1)?, None).await };
-        // What is not for everybody's eyes is there all the same.
-        matches!(ask.await, Ok(_) | Err(Fault::LoginWanted | Fault::LoginRefused(_) | Fault::NoRepository(_)))
+        // What is not for everybody's eyes, was asked too often or is ill is there all the same: Docker may well pull from it.
+        !matches!(ask.await, Err(Fault::Unreachable(_) | Fault::TimedOut { .. }))
     }
 
     async fn tags(&self) -> Result<Listing, Failure> {

@@ -3,7 +3,7 @@
 use qbo_api::message::{Code, StepState};
 
 use crate::driver::engine::EngineFault;
-use crate::driver::fake::{FakeImage, Trouble};
+use crate::driver::fake::{FakeImage, Moment, Trouble};
 use crate::execute::fixture::{Cloud, USER};
 
 const APP: &str = "docker.io/library/app:1";
@@ -90,6 +90,45 @@ async fn a_node_that_fails_is_named_and_the_others_have_it() {
     // What failed is brought when it is asked for again.
     let ended = cloud.succeed("load image app:1 -c dev").await;
     assert_eq!(ended.lines(), ["app:1: moved into 1 node, 1 node had it already"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_say_what_it_has_is_named_and_the_others_have_it() {
+    let refused = |status, message: &str| Trouble::Fails(EngineFault::Refused { status, message: message.into() });
+    for (trouble, code, says) in [
+        (refused(409, "Container x is not running"), Code::CONFLICT, "is stopped"),
+        (refused(500, "exec failed"), Code::BAD_GATEWAY, "exec failed"),
+        (Trouble::Hangs(Moment::Never), Code::TIMEOUT, "did not answer within 30 s"),
+    ] {
+        let cloud = cloud().await;
+        cloud.succeed("add cluster other -n 1").await;
+        let rows = cloud.services.live.glance(USER).nodes();
+        let ill = rows.iter().find(|node| node.cluster == "dev").unwrap();
+        cloud.engine.trouble_with(&format!("execute {} crictl images", ill.id), trouble);
+        let ended = cloud.run("load image app:1 -A").await;
+        let failure = ended.outcome.clone().unwrap_err();
+        assert_eq!(failure.code, code, "{failure}");
+        assert!(failure.problem.contains(&ill.name) && failure.problem.contains(says), "{failure}");
+        assert!(!failure.cure.is_empty(), "{failure}");
+        assert_eq!(ended.lines(), ["app:1: moved into 2 nodes, 1 node failed"]);
+        assert_eq!(loaded(&cloud, "dev").concat(), [APP]);
+        assert_eq!(loaded(&cloud, "other"), [[APP]]);
+        let ended = cloud.succeed("load image app:1 -A").await;
+        assert_eq!(ended.lines(), ["app:1: moved into 1 node, 2 nodes had it already"]);
+    }
+}
+
+#[tokio::test]
+async fn where_no_node_says_what_it_has_the_image_is_not_read() {
+    let cloud = Cloud::new();
+    cloud.succeed("add cluster dev -n 1").await;
+    cloud.engine.hold_image(FakeImage::other("app:1"));
+    let fault = EngineFault::Refused { status: 500, message: "exec failed".into() };
+    cloud.engine.trouble_with("execute", Trouble::Fails(fault));
+    let ended = cloud.run("load image app:1 -c dev").await;
+    assert_eq!(ended.outcome.clone().unwrap_err().code, Code::BAD_GATEWAY);
+    assert_eq!(ended.lines(), ["app:1: moved into 0 nodes, 1 node failed"]);
+    assert_eq!(calls(&cloud, "save"), 0);
 }
 
 #[tokio::test]

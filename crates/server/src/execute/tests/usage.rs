@@ -24,6 +24,7 @@ fn pod(name: &str, node: &str, static_uid: Option<&str>) -> PodStatus {
         node: node.into(),
         labels: Vec::new(),
         static_uid: static_uid.map(Into::into),
+        default_container: None,
     }
 }
 

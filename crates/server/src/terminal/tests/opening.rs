@@ -43,6 +43,23 @@ async fn cluster(cloud: &Cloud) -> Found {
     find_all(&*cloud.engine).await.unwrap().remove(0)
 }
 
+/// A pod that runs on a node.
+fn pod(node: &str) -> PodStatus {
+    PodStatus {
+        uid: "1".into(),
+        name: "web".into(),
+        namespace: "default".into(),
+        address: String::new(),
+        status: "Running".into(),
+        ready: 1,
+        started: 1,
+        node: node.into(),
+        labels: Vec::new(),
+        static_uid: None,
+        default_container: Some("app".into()),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_users_shells_share_a_container_that_knows_the_users_clusters_and_goes_with_the_last() {
     let mut cloud = with_image();
@@ -75,6 +92,26 @@ async fn a_users_shells_share_a_container_that_knows_the_users_clusters_and_goes
     assert_eq!(shells(&cloud).len(), 1);
     second.close().await;
     until(|| shells(&cloud).is_empty() && !directory.exists()).await;
+}
+
+#[tokio::test]
+async fn a_shell_learns_that_its_clusters_are_reached_another_way() {
+    let cloud = with_image();
+    let sessions = sessions(&cloud);
+    let node = cluster(&cloud).await.nodes.remove(0);
+    let _shell = open(&sessions, TerminalKind::Shell).await;
+    let known = |endpoint: &str| {
+        let files = shells(&cloud).remove(0).files;
+        String::from_utf8_lossy(&files["/home/qbo/.kube/qbo"]).contains(endpoint)
+    };
+    let (before, balancer) = (format!("https://{}:6443", node.address.unwrap()), "https://198.18.0.2:6443");
+    assert!(known(&before) && !known(balancer));
+    // As a balancer has it that comes to stand in front of the cluster.
+    let text = std::fs::read_to_string(cloud.kubeconfig("alex")).unwrap();
+    std::fs::write(cloud.kubeconfig("alex"), text.replace(&before, balancer)).unwrap();
+    cloud.kubernetes.put_pod(pod(&node.container.name));
+    let told = until(|| known(balancer) && !known(&before));
+    timeout(Duration::from_secs(10), told).await.expect("its kubeconfig is the old one");
 }
 
 #[tokio::test]
@@ -147,19 +184,7 @@ async fn a_pod_on_a_stopped_node_is_told_with_what_starts_it() {
     let sessions = sessions(&cloud);
     let found = cluster(&cloud).await;
     let worker = &found.nodes[1].container;
-    let pod = PodStatus {
-        uid: "1".into(),
-        name: "web".into(),
-        namespace: "default".into(),
-        address: String::new(),
-        status: "Running".into(),
-        ready: 1,
-        started: 1,
-        node: worker.name.clone(),
-        labels: Vec::new(),
-        static_uid: None,
-    };
-    cloud.kubernetes.put_pod(pod);
+    cloud.kubernetes.put_pod(pod(&worker.name));
     until(|| cloud.services.live.glance(USER).pods().len() == 1).await;
     let short = worker.name.split('.').next().unwrap();
     let open = async |kind| {
@@ -179,6 +204,31 @@ async fn a_pod_on_a_stopped_node_is_told_with_what_starts_it() {
             "{}",
             refused.problem
         );
+    }
+}
+
+#[tokio::test]
+async fn of_a_pods_containers_its_default_one_is_opened_however_young_it_is() {
+    let cloud = Cloud::new();
+    let sessions = sessions(&cloud);
+    let found = cluster(&cloud).await;
+    cloud.kubernetes.put_pod(pod(&found.nodes[1].container.name));
+    until(|| cloud.services.live.glance(USER).pods().len() == 1).await;
+    // One that ran before the others, and of those the first, which has started anew.
+    let containers = [("setup", "1"), ("side", "2"), ("app", "3")].map(|(name, created)| {
+        serde_json::json!({"id": format!("id-of-{name}"), "metadata": {"name": name}, "createdAt": created})
+    });
+    let output = serde_json::json!({"containers": containers}).to_string();
+    cloud.engine.execute_as(Executed { code: 0, output, errors: String::new() });
+    for kind in [TerminalKind::Logs, TerminalKind::Pod] {
+        for (container, expected) in [(None, "app"), (Some("setup"), "setup")] {
+            let container = container.map(str::to_owned);
+            let request = OpenRequest { pod: Some("web".into()), container, ..OpenRequest::new(kind) };
+            let attachment = sessions.open(&alex(), request).await.unwrap();
+            assert_eq!(attachment.title, format!("web/{expected}"));
+            let command = cloud.engine.programs().remove(0).program.command;
+            assert!(command.contains(&format!("id-of-{expected}")), "{command:?}");
+        }
     }
 }
 

@@ -62,6 +62,14 @@ async fn a_login_is_changed_for_a_token() {
 }
 
 #[tokio::test]
+async fn one_that_is_asked_too_often_or_is_ill_is_there_all_the_same() {
+    for status in [429, 500, 503] {
+        let server = Server::start(move |_| answer(status, &[], "")).await;
+        assert!(registry(RegistryKind::Docker, &server, None).answers().await, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_login_is_sent_nowhere_else() {
     let elsewhere = Server::start(|_| answer(200, &[], r#"{"access_token":"jwt"}"#)).await;
     for status in [307, 308] {
