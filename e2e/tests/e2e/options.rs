@@ -218,7 +218,7 @@ fn ports_told(scene: &Scene) -> Vec<String> {
 #[test]
 fn a_file_of_kinds_makes_a_cluster_with_both_families() {
     let scene = Scene::new();
-    let [port] = free_ports();
+    let [port, everywhere] = free_ports();
     let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n";
     let policy = scene.file("audit.yaml", policy);
     let shared = SharedMount::new();
@@ -240,6 +240,12 @@ fn a_file_of_kinds_makes_a_cluster_with_both_families() {
     patches_are_obeyed(&scene, &kubectl);
     let through = format!("--server=https://127.0.0.1:{port}");
     wait::until_ok("the API server at the host's port", PATIENCE, || kubectl.attempt(&[&through, "get", "nodes"]));
+    // By a name that is ::1 first: ports are passed on by IPv4, and nobody is let in by IPv6.
+    scene.server().done(&format!("add port {DUAL} {everywhere}:6443"));
+    let through = format!("--server=https://localhost:{everywhere}");
+    wait::until_ok("the API server at localhost", PATIENCE, || {
+        kubectl.attempt(&[&through, "--tls-server-name=kubernetes", "get", "nodes"])
+    });
 
     let nodes: Vec<String> = scene.states(DUAL).into_iter().map(|(name, _)| name).collect();
     // What is mounted on the host now is seen in the node.
