@@ -5,7 +5,7 @@ cluster_name=alex
 
 # Prints how the cluster is; nothing where there is none, or nobody can tell.
 cluster_state() {
-	qbo get cluster "$cluster_name" --output json 2>/dev/null | jq --raw-output '.clusters[]?.state'
+	qbo get cluster "$cluster_name" --output json 2>/dev/null | jq --raw-output '.clusters[]?.state' 2>/dev/null
 }
 
 # Whether no command is at work on it.
