@@ -120,8 +120,7 @@ impl Images {
         }
         // What went wrong is in the log; an image of this host may serve.
         let tags = self.registry.tags().await.ok()?.tags;
-        let is_release = |tag: &String| tag.parse::<KubernetesVersion>().is_ok_and(|version| version.pre.is_none());
-        tags.into_iter().find(is_release)
+        tags.into_iter().find(|tag| is_release(tag))
     }
 
     /// Whether the registry answers; asked anew only now and then.
@@ -332,8 +331,15 @@ fn no_kubernetes(name: &str) -> Failure {
     )
 }
 
+/// The newest release of a repository; what comes before a release only where there is none.
 fn newest(rows: &[Image], repository: (&str, &str)) -> Option<ImageReference> {
-    rows.iter().find(|row| is_of(row, repository)).and_then(|image| image.name.parse().ok())
+    let of_it = || rows.iter().filter(|row| is_of(row, repository));
+    let newest = of_it().find(|row| is_release(&row.tag)).or_else(|| of_it().next());
+    newest.and_then(|image| image.name.parse().ok())
+}
+
+fn is_release(tag: &str) -> bool {
+    tag.parse::<KubernetesVersion>().is_ok_and(|version| version.pre.is_none())
 }
 
 /// Whether an image is of a registry's repository.

@@ -29,6 +29,8 @@ async fn the_default_image_needs_no_registry() {
         (&all[..], &["v1.37.0"][..], None, Some("kindest/node:v1.36.0")),
         (&all[..2], &["v1.37.0"][..], None, Some("kindest/node:v1.37.0")),
         (&all[..2], &[][..], None, Some("qbo/node:v1.37.2")),
+        (&[own("v1.37.2"), own("v1.38.0-beta.0")], &[][..], None, Some("qbo/node:v1.37.2")),
+        (&[own("v1.38.0-beta.0")], &[][..], None, Some("qbo/node:v1.38.0-beta.0")),
         (&[][..], &[][..], None, None),
     ] {
         let (images, _) = images(held, tags, configured);
