@@ -28,13 +28,15 @@ api_is_old() {
 	id=$(api_process) && [[ $(readlink "/proc/$id/exe") != "$binary_directory/qbo-api" ]]
 }
 
-# With the proxy of whoever sets up: registries are asked through it.
+# With the proxy of whoever sets up, through which registries are asked; of somebody without one it keeps what it had.
 api_environment() {
-	local name
-	say "Environment=HOME=$HOME"
+	local name proxy=''
 	for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
-		[[ -z ${!name-} ]] || printf 'Environment="%s=%s"\n' "$name" "${!name//%/%%}"
+		[[ -z ${!name-} ]] || proxy+="Environment=\"$name=${!name//%/%%}\""$'\n'
 	done
+	[[ -n $proxy || ! -r $api_unit ]] || proxy=$(grep '^Environment="' "$api_unit" || true)
+	say "Environment=HOME=$HOME"
+	[[ -z $proxy ]] || say "${proxy%$'\n'}"
 }
 
 api_unit_text() {
@@ -70,9 +72,11 @@ api_plan() {
 }
 
 api_apply() {
-	local changed=''
+	local changed='' text
 	if api_by_systemd && ! api_unit_is_current; then
-		api_unit_text >"$api_unit"
+		# The address of a proxy may hold a password. The text may be partly that of the unit there is.
+		text=$(api_unit_text)
+		install --mode=600 /dev/stdin "$api_unit" <<<"$text"
 		systemctl daemon-reload
 		systemctl enable --quiet qbo-api
 		changed=yes

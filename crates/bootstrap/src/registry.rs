@@ -65,6 +65,17 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// The hosts, without their ports, where it is found by plain HTTP: what is near, and behind no proxy.
+    pub fn plain_hosts(&self) -> impl Iterator<Item = &str> {
+        let plain = self.mirrors.iter().filter_map(|mirror| mirror.strip_prefix("http://"));
+        plain.filter_map(|address| {
+            let authority = address.split('/').next()?;
+            authority.strip_prefix('[').map_or_else(|| authority.split(':').next(), |rest| rest.split(']').next())
+        })
+    }
+}
+
 /// The registry that people push to from the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LocalRegistry {
@@ -155,6 +166,14 @@ mod tests {
             text("/etc/systemd/system/containerd.service.d/10-registries.conf")
                 .contains("/etc/containerd/registries.toml")
         );
+    }
+
+    #[test]
+    fn hosts_of_plain_http_are_told_without_ports() {
+        let mirrors =
+            ["http://nas.example:5000/v2/x", "https://hub.example", "http://[fd00::1]:5000", "http://10.0.0.7"];
+        let registry = Registry::new("docker.io", &mirrors).unwrap();
+        assert_eq!(registry.plain_hosts().collect::<Vec<_>>(), ["nas.example", "fd00::1", "10.0.0.7"]);
     }
 
     #[test]

@@ -218,7 +218,10 @@ pub(super) fn located(text: &str, directory: &Path) -> Option<String> {
         let span = path.defined.span();
         let start = usize::try_from(span.byte_offset()?).ok()?;
         let end = start + usize::try_from(span.byte_len()?).ok()?;
-        text.get(start..end)?;
+        // A text of several lines is marked with the indentation of what comes after it.
+        if text.get(start..end)?.contains('\n') {
+            return None;
+        }
         found.insert(start, (end, whole(directory, &path.value)));
     }
     let mut located = text.to_owned();

@@ -306,6 +306,9 @@ fn relative_paths_of_the_host_are_made_whole_and_all_else_stays() {
     assert_eq!(located, expected);
     let mounts_of = texts(&wanted("add cluster alex -f kind.yaml", &located).members[0].settings.mounts);
     assert_eq!(mounts_of, ["/home/alex/project/a b:/a", "/home/alex/project/c:/c", "/home/alex/project/c:/d"]);
+    // One of several lines is not read as a path, and refused as one that is not whole.
+    let block = format!("{head}nodes:\n- extraMounts:\n  - hostPath: >-\n      ./data\n    containerPath: /a\n");
+    assert_eq!(ClusterFile::located(block.clone(), directory), block);
     for same in [mounts(["/a", "/b"]), OWN.to_owned(), KIND.to_owned(), head.to_owned(), "a: [".to_owned()] {
         assert_eq!(ClusterFile::located(same.clone(), directory), same);
     }

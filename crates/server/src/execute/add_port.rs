@@ -49,7 +49,16 @@ async fn add_to(
     running: &Running,
 ) -> Result<(), Failure> {
     let engine = &*services.engine;
-    let passages = passages(cluster, ports)?;
+    // One that an interrupted command left is about to go.
+    let balancer = match &cluster.balancer {
+        Some(balancer) if !balancer.is_joined() => balancer.address,
+        Some(balancer) => {
+            let mark = Mark::read(engine, &balancer.container.id).await?;
+            balancer.address.filter(|_| mark == Some(Mark::Ready))
+        }
+        None => None,
+    };
+    let passages = passages(cluster, balancer, ports)?;
     let image = &Living::of(cluster)?.control_plane().container.image.clone();
     let opened = passages.iter().map(async |passage| {
         if running.token().is_cancelled() {
@@ -94,7 +103,7 @@ async fn add_to(
 }
 
 /// Each port with an address of its own on the cluster's network, and where it leads: to the first control plane, or to the balancer.
-fn passages(cluster: &Found, ports: &[PortMapping]) -> Result<Vec<Passage>, Failure> {
+fn passages(cluster: &Found, balancer: Option<Ipv4Addr>, ports: &[PortMapping]) -> Result<Vec<Passage>, Failure> {
     let living = Living::of(cluster)?;
     let node = living.control_plane();
     let target_address = node.address.ok_or_else(|| {
@@ -109,7 +118,6 @@ fn passages(cluster: &Found, ports: &[PortMapping]) -> Result<Vec<Passage>, Fail
         return Err(Failure::new(Code::NO_ROOM, problem, format!("it has addresses for {} more", free.len())));
     }
     let target = (node.container.name.as_str(), target_address);
-    let balancer = cluster.balancer.as_ref().and_then(|balancer| balancer.address);
     let passage = |(mapping, address)| Passage::new(mapping, target, balancer, (address, living.network()));
     Ok(ports.iter().zip(free).map(passage).collect())
 }

@@ -170,7 +170,11 @@ impl Export<'_> {
         let services = self.services;
         let path = |file: &str| format!("nodes/{}/{file}", container.name);
         let inspected = services.transfer.inspect(&container.id).await;
-        let inspected = inspected.map_or_else(|error| format!("{error}\n"), |told| format!("{told:#}\n"));
+        let told = |mut told: Value| {
+            leave_out_proxies(&mut told);
+            format!("{told:#}\n")
+        };
+        let inspected = inspected.map_or_else(|error| format!("{error}\n"), told);
         self.write(&path("docker.json"), &inspected).await?;
         let console = services.engine.logs(&container.id, CONSOLE_LINES).await;
         self.write(&path("console.log"), &console.unwrap_or_else(|error| format!("{error}\n"))).await?;
@@ -254,6 +258,17 @@ fn ended(step: RunningStep, outcome: Result<(), Failure>) -> Result<(), Failure>
     outcome
 }
 
+/// Takes out where a container's proxies are, which may name who uses them and by what password.
+fn leave_out_proxies(told: &mut Value) {
+    let variables = told.pointer_mut("/Config/Env").and_then(Value::as_array_mut);
+    for variable in variables.into_iter().flatten() {
+        let name = variable.as_str().and_then(|text| text.split_once('=')).map(|(name, _)| name.to_owned());
+        if let Some(name) = name.filter(|name| name.to_lowercase().ends_with("_proxy")) {
+            *variable = format!("{name}={LEFT_OUT}").into();
+        }
+    }
+}
+
 /// Takes out what may be a secret: values of environment variables, and copies of the whole object.
 fn leave_out_secrets(value: &mut Value) {
     match value {
@@ -277,6 +292,16 @@ fn leave_out_secrets(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    #[test]
+    fn proxies_are_left_out() {
+        let mut told =
+            json!({"Config": {"Env": ["PATH=/bin", "https_proxy=http://alex:hunter2@proxy:1", "NO_PROXY=a"]}});
+        super::leave_out_proxies(&mut told);
+        let expected = ["PATH=/bin", "https_proxy=(left out by qbo)", "NO_PROXY=(left out by qbo)"];
+        assert_eq!(told["Config"]["Env"], json!(expected));
+        super::leave_out_proxies(&mut json!({}));
+    }
 
     use super::*;
 

@@ -182,29 +182,25 @@ async fn turn_one(
     let has_cni = cluster.recorded().map_or(true, |recorded| recorded.cni != Cni::None);
     let containers = || nodes.iter().map(|node| &node.container).chain(&companions);
     let others: Vec<&Container> = containers().filter(|container| container.running == (power == Power::Off)).collect();
-    // And what is not wholly what it is to be.
-    let rest: Vec<&Container> = match power {
-        // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
-        Power::On => {
-            let is_ready = |name: &str| services.live.node_state(cluster.identity.id, name) == Some(State::Ready);
-            let running_nodes = nodes.iter().map(|node| &node.container).filter(|container| container.running);
-            running_nodes.filter(|container| !is_ready(&container.name)).collect()
-        }
-        // What ended by itself would come back with the engine, and what somebody paused is still there.
-        Power::Off => containers().filter(|container| !container.running).collect(),
-    };
-    let mut outcome = switch(services, &cluster, &others, power, reporter, Some(running)).await;
-    if outcome.is_ok() {
-        // Once nothing can be cancelled any more: only the others are put back as they were.
-        outcome = switch(services, &cluster, &rest, power, reporter, None).await;
+    // What runs and is not Ready may be one that was killed and cannot end: the engine then starts it anew.
+    let is_ready = |name: &str| services.live.node_state(cluster.identity.id, name) == Some(State::Ready);
+    let running_nodes = nodes.iter().map(|node| &node.container).filter(|container| container.running);
+    let stuck = running_nodes.filter(|container| power == Power::On && !is_ready(&container.name));
+    let turned: Vec<&Container> = others.iter().copied().chain(stuck).collect();
+    let mut outcome = switch(services, &cluster, &turned, power, reporter, Some(running)).await;
+    let is_cancelled =
+        |outcome: &Result<(), Failure>| outcome.as_ref().is_err_and(|failure| failure.code == Code::CANCELLED);
+    if power == Power::Off && !is_cancelled(&outcome) {
+        // What ended by itself would come back with the engine, and what somebody paused is still there. Neither is put back by a
+        // cancel, which comes too late now.
+        let rest: Vec<&Container> = containers().filter(|container| !container.running).collect();
+        outcome = outcome.and(switch(services, &cluster, &rest, power, reporter, None).await);
     }
     if outcome.is_ok() && power == Power::On && !retained {
         outcome = await_ready(services, &cluster, (&nodes, has_cni), reporter, running).await;
         remind(services, &cluster).await;
     }
-    if let Err(failure) = &outcome
-        && failure.code == Code::CANCELLED
-    {
+    if is_cancelled(&outcome) {
         // A call that fails now has nobody left to be told; the nodes show how they are.
         let _ = switch(services, &cluster, &others, power.back(), reporter, None).await;
     }

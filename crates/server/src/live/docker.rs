@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{BoxFuture, join_all, try_join_all};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
@@ -43,19 +43,19 @@ async fn once(services: &Services) -> (bool, EngineError) {
     // The events are asked for before everything is listed, so that nothing falls between.
     let mut listed = std::pin::pin!(list(services));
     let mut early = Vec::new();
-    let mut unread = FuturesUnordered::new();
+    let mut later: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
     let mut followed = false;
     loop {
         tokio::select! {
             biased;
             outcome = &mut listed, if !followed => match outcome {
                 Ok(failed) => {
-                    unread.extend(failed.into_iter().map(|found| read_again(services, found)));
+                    later.extend(failed.into_iter().map(|found| read_again(services, found).boxed()));
                     followed = true;
                 }
                 Err(error) => return (false, error),
             },
-            Some(()) = unread.next() => {}
+            Some(()) = later.next() => {}
             event = events.next() => match event {
                 Some(Ok(event)) => early.push(event),
                 Some(Err(error)) => return (followed, error),
@@ -64,8 +64,17 @@ async fn once(services: &Services) -> (bool, EngineError) {
         }
         if followed {
             for event in early.drain(..) {
-                if let Err(error) = look(services, event).await {
-                    return (true, error);
+                let container = match &event {
+                    EngineEvent::Container(id) | EngineEvent::ContainerRuns { id, .. } => Some(id.clone()),
+                    EngineEvent::Network(_) | EngineEvent::Image => None,
+                };
+                match (look(services, event).await, container) {
+                    (Ok(()), _) => {}
+                    // Docker tells nothing of a container that it is busy with, and all of the others.
+                    (Err(EngineError { cause: EngineFault::TimedOut, .. }), Some(id)) => {
+                        later.push(look_again(services, id).boxed());
+                    }
+                    (Err(error), _) => return (true, error),
                 }
             }
         }
@@ -104,9 +113,13 @@ pub(crate) async fn settle(services: &Services) -> Result<(), EngineError> {
     // A list does not tell since when a container runs.
     let whole = containers.iter().map(async |listed| match services.live.recall(listed) {
         Some(known) => Ok(Some(known)),
-        None => observer.container(&listed.id).await,
+        None => match in_time(observer.container(&listed.id)).await {
+            // Docker is busy with it, and tells when that is over.
+            Err(EngineError { cause: EngineFault::TimedOut, .. }) => Ok(Some(listed.clone())),
+            found => found,
+        },
     });
-    let containers: Vec<Container> = in_time(try_join_all(whole)).await?.into_iter().flatten().collect();
+    let containers: Vec<Container> = try_join_all(whole).await?.into_iter().flatten().collect();
     services.live.listed(containers, networks);
     Ok(())
 }
@@ -160,6 +173,17 @@ async fn read(services: &Services, found: &Found) -> bool {
         }
     }
     is_read
+}
+
+/// Looks at a container of which Docker told nothing, until it does; any other trouble ends the events, too.
+async fn look_again(services: &Services, container: String) {
+    loop {
+        tokio::time::sleep(READ_AGAIN.0).await;
+        match look_at(services, &container).await {
+            Err(EngineError { cause: EngineFault::TimedOut, .. }) => {}
+            Ok(()) | Err(_) => return,
+        }
+    }
 }
 
 /// Whether nobody knows yet how far a cluster is: one of several control planes tells enough.

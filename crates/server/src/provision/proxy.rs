@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use qbo_bootstrap::{ClusterPlan, NodePlan};
+use qbo_bootstrap::{ClusterPlan, NodePlan, Registry};
 
 /// Variables that name a proxy, each also in small letters.
 const PROXIES: [&str; 2] = ["HTTP_PROXY", "HTTPS_PROXY"];
@@ -20,19 +20,18 @@ pub(super) fn environment(
     node: &NodePlan,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Vec<String> {
-    let set = |name: &str| {
-        let found = variable(name).or_else(|| variable(&name.to_lowercase()));
-        found.filter(|value| !value.is_empty())
-    };
-    let reachable = |value: &String| {
-        let reachable = !is_of_loopback(value);
-        if !reachable {
-            tracing::warn!(proxy = value, "nodes cannot reach this proxy, which listens on the host's loopback");
+    let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let set = |name: &str| given(name).or_else(|| given(&name.to_lowercase()));
+    let mut variables: Vec<(&str, String)> = Vec::new();
+    for name in PROXIES {
+        match set(name) {
+            // It may hold a password, so that it is not told.
+            Some(proxy) if is_of_loopback(&proxy) => {
+                tracing::warn!(variable = name, "nodes cannot reach a proxy that listens on the host's loopback");
+            }
+            proxy => variables.extend(proxy.map(|proxy| (name, proxy))),
         }
-        reachable
-    };
-    let proxies = PROXIES.iter().filter_map(|name| Some((*name, set(name).filter(reachable)?)));
-    let mut variables: Vec<(&str, String)> = proxies.collect();
+    }
     if variables.is_empty() {
         return Vec::new();
     }
@@ -42,6 +41,7 @@ pub(super) fn environment(
     let subnets = subnets.chain(plan.pod_subnets.iter().copied()).chain(plan.service_subnets.iter().copied());
     let mut direct: Vec<String> = set(DIRECT).into_iter().chain(INSIDE.map(str::to_owned)).collect();
     direct.extend(subnets.map(|subnet| subnet.to_string()));
+    direct.extend(plan.options.registries.iter().flat_map(Registry::plain_hosts).map(str::to_owned));
     variables.push((DIRECT, direct.join(",")));
     variables
         .iter()
@@ -95,7 +95,7 @@ mod tests {
             format!("NO_PROXY={direct}"),
             format!("no_proxy={direct}"),
         ];
-        assert_eq!(of(&[("https_proxy", proxy), ("NO_PROXY", "a.example")]), expected);
+        assert_eq!(of(&[("HTTPS_PROXY", ""), ("https_proxy", proxy), ("NO_PROXY", "a.example")]), expected);
     }
 
     #[test]
