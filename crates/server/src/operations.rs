@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use qbo_api::command::Command;
@@ -193,6 +194,28 @@ impl Operations {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The parts of a command that could still be taken back. Once none of them can any more, a cancel of it comes too late.
+#[derive(Debug)]
+pub struct Returnable<'a> {
+    left: AtomicUsize,
+    running: &'a Running,
+}
+
+impl<'a> Returnable<'a> {
+    /// So many parts of a command.
+    pub fn new(parts: usize, running: &'a Running) -> Self {
+        Self { left: AtomicUsize::new(parts), running }
+    }
+
+    /// One of them cannot be taken back any more, or was.
+    pub fn pass(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // Refused where the command was cancelled before.
+            let _ = self.running.pass_return();
+        }
     }
 }
 

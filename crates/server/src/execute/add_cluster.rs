@@ -1,7 +1,6 @@
 //! `add cluster`: all that can be refused is refused before anything is made, then every cluster is made at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -19,7 +18,7 @@ use super::{Services, settle, together};
 use crate::cluster::{Identity, find, find_all};
 use crate::driver::engine::{EngineInfo, LocalImage};
 use crate::error::Failure;
-use crate::operations::{Business, Claim, Running};
+use crate::operations::{Business, Claim, Returnable, Running};
 use crate::provision::{Context, Wishes, create};
 use crate::registries::bring;
 use crate::report::Reporter;
@@ -82,7 +81,8 @@ async fn add_all(
     let mut wishes = Wishes::new(wanted, name, kubernetes, info.host)?;
     let blueprint = prepare(services, &wishes, &local, reporter, running).await?;
     wishes.containerd.clone_from(&blueprint.containerd);
-    let unmade = AtomicUsize::new(claimed.len());
+    // What is complete stays. Whoever cancels while the last one becomes so comes too late as well.
+    let unmade = Returnable::new(claimed.len(), running);
     let made = claimed.into_iter().map(|(identity, claim)| {
         make(services, identity, (wishes.clone(), Arc::clone(&blueprint)), reporter, (running, &unmade), claim)
     });
@@ -115,7 +115,7 @@ async fn make(
     identity: Identity,
     (wishes, blueprint): (Wishes, Arc<Blueprint>),
     reporter: &Reporter,
-    (running, unmade): (&Running, &AtomicUsize),
+    (running, unmade): (&Running, &Returnable<'_>),
     claim: Claim,
 ) -> (String, Result<(), Failure>) {
     let (name, wait) = (identity.name.clone(), wishes.wait);
@@ -137,10 +137,7 @@ async fn make(
     };
     let revision = services.registries.revision();
     let outcome = create(&context).await;
-    if unmade.fetch_sub(1, Ordering::Relaxed) == 1 {
-        // What is complete stays. Whoever cancelled while the last one became so came too late as well.
-        let _ = running.pass_return();
-    }
+    unmade.pass();
     settle(services).await;
     if outcome.is_ok() {
         catch_up(services, &identity, revision).await;

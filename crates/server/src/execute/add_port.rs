@@ -13,9 +13,9 @@ use crate::address::port_addresses;
 use crate::cluster::Found;
 use crate::error::Failure;
 use crate::operations::{Business, Running};
-use crate::provision::Mark;
 use crate::provision::living::Living;
 use crate::provision::ports::{Passage, open};
+use crate::provision::{Mark, is_left_over, marks};
 use crate::report::Reporter;
 
 pub(super) async fn run(
@@ -50,14 +50,8 @@ async fn add_to(
 ) -> Result<(), Failure> {
     let engine = &*services.engine;
     // One that an interrupted command left is about to go.
-    let balancer = match &cluster.balancer {
-        Some(balancer) if !balancer.is_joined() => balancer.address,
-        Some(balancer) => {
-            let mark = Mark::read(engine, &balancer.container.id).await?;
-            balancer.address.filter(|_| mark == Some(Mark::Ready))
-        }
-        None => None,
-    };
+    let balancer = marks(engine, cluster.balancer.iter()).await?.into_iter();
+    let balancer = balancer.filter(|(node, mark)| !is_left_over(node, *mark)).find_map(|(node, _)| node.address);
     let passages = passages(cluster, balancer, ports)?;
     let image = &Living::of(cluster)?.control_plane().container.image.clone();
     let opened = passages.iter().map(async |passage| {

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -18,7 +17,7 @@ use super::{Services, settle, together};
 use crate::cluster::{Found, FoundNode, find};
 use crate::driver::kubernetes::ApiServer;
 use crate::error::Failure;
-use crate::operations::{Business, Running};
+use crate::operations::{Business, Returnable, Running};
 use crate::provision::living::Living;
 use crate::provision::{Mark, remove};
 use crate::report::Reporter;
@@ -48,7 +47,7 @@ pub(super) async fn run(
         refuse_loss_of_majority(services, &cluster, &nodes).await?;
         ready.push((cluster, nodes, api_server, claim));
     }
-    let kept = AtomicUsize::new(ready.iter().map(|(_, nodes, ..)| nodes.len()).sum());
+    let kept = Returnable::new(ready.iter().map(|(_, nodes, ..)| nodes.len()).sum(), running);
     let deleted = ready.into_iter().map(async |(cluster, nodes, api_server, claim)| {
         let drain = delete.drain;
         let context = Leave { services, cluster: &cluster, api_server, reporter, running, drain, kept: &kept };
@@ -69,8 +68,8 @@ struct Leave<'a> {
     reporter: &'a Reporter,
     running: &'a Running,
     drain: Drain,
-    /// How many nodes of the command could still stay.
-    kept: &'a AtomicUsize,
+    /// The nodes of the command that could still stay.
+    kept: &'a Returnable<'a>,
 }
 
 impl Leave<'_> {
@@ -170,9 +169,9 @@ impl Leave<'_> {
     }
 }
 
-/// That a node could still stay. Once none of a command can any more, a cancel of it comes too late.
+/// That a node could still stay.
 struct Stay<'a> {
-    kept: &'a AtomicUsize,
+    kept: &'a Returnable<'a>,
     running: &'a Running,
 }
 
@@ -187,10 +186,7 @@ impl Stay<'_> {
 
 impl Drop for Stay<'_> {
     fn drop(&mut self) {
-        if self.kept.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // Refused where the command was cancelled, which then ends it.
-            let _ = self.running.pass_return();
-        }
+        self.kept.pass();
     }
 }
 

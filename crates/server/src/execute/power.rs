@@ -122,12 +122,10 @@ impl Target {
         let mut nodes = cluster.nodes.clone();
         if power == Power::On && !retained {
             // What an interrupted command left never becomes Ready: the clean-up removes it.
-            let joined: Vec<FoundNode> = nodes.iter().filter(|node| node.is_joined()).cloned().collect();
-            let marks = marks(&*services.engine, joined.iter()).await?;
-            let is_left = |node: &FoundNode| {
-                marks.iter().any(|(other, mark)| other.container.id == node.container.id && is_left_over(other, *mark))
-            };
-            nodes.retain(|node| !is_left(node));
+            let marks = marks(&*services.engine, cluster.nodes.iter().filter(|node| node.is_joined())).await?;
+            let left: Vec<_> =
+                marks.iter().filter(|(node, mark)| is_left_over(node, *mark)).map(|(node, _)| node).collect();
+            nodes.retain(|node| !left.iter().any(|left| left.container.id == node.container.id));
         }
         Ok(Self { nodes, companions, cluster, claim, whole: true, retained })
     }

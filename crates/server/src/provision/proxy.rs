@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use http::Uri;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use qbo_bootstrap::{ClusterPlan, NodePlan, Registry};
 
@@ -51,13 +52,8 @@ pub(super) fn environment(
 
 /// Whether an address such as `http://user@127.0.0.1:3128/` is one of the host's loopback.
 fn is_of_loopback(proxy: &str) -> bool {
-    let authority = proxy.split_once("://").map_or(proxy, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
+    let Ok(address) = proxy.parse::<Uri>() else { return false };
+    let host = address.host().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

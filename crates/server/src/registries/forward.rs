@@ -23,9 +23,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Between two looks whether a registry is still there. It tells nobody when it goes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Between two looks for one that is away, or that nodes reach without us: at first, and after many.
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_LAST: Duration = Duration::from_secs(10);
+/// The shortest and the longest time between two looks for one that is away, or that nodes reach without us.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// How many connections may wait to be taken.
 const BACKLOG: u32 = 128;
@@ -65,7 +64,7 @@ impl Forwards {
 
 async fn run(forward: Forward, stop: CancellationToken) {
     let listen_and_look = async {
-        let (mut pause, mut told) = (RETRY_FIRST, None);
+        let (mut pause, mut told) = (BACKOFF.0, None);
         loop {
             match open(&forward).await {
                 Ok(listener) => {
@@ -73,7 +72,7 @@ async fn run(forward: Forward, stop: CancellationToken) {
                         () = serve(listener, &forward, &stop) => {}
                         () = absence(&forward.target) => {}
                     }
-                    (pause, told) = (RETRY_FIRST, None);
+                    (pause, told) = (BACKOFF.0, None);
                 }
                 // It is told once, and not at every look.
                 Err(error) if told != Some(error.kind()) => {
@@ -83,7 +82,7 @@ async fn run(forward: Forward, stop: CancellationToken) {
                 Err(_) => {}
             }
             tokio::time::sleep(pause).await;
-            pause = RETRY_LAST.min(pause * 2);
+            pause = (pause * 2).min(BACKOFF.1);
         }
     };
     stop.run_until_cancelled(listen_and_look).await;
