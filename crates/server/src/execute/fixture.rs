@@ -126,6 +126,15 @@ impl Cloud {
         (self.services, self.following, self.sockets) = serve(&self.config, &self.drivers, &self.mirrors);
     }
 
+    /// The server is killed while the engine hangs at a command, and starts anew.
+    pub(crate) async fn cut_off(&mut self, line: &str) {
+        tokio::select! {
+            ended = self.run(line) => panic!("{line}: {ended:?}"),
+            () = self.engine.hung() => {}
+        }
+        self.restart();
+    }
+
     /// Begins a command line, as the session does.
     pub(crate) fn begin(&self, line: &str) -> Begun {
         self.begin_with(line, None)

@@ -179,11 +179,7 @@ async fn a_kill_in_the_middle_is_cleaned_up_at_the_next_start() {
             let (mut cloud, _) = with_cluster(2).await;
             let (before, applied) = (cloud.everything(), cloud.kubernetes.applied());
             cloud.engine.trouble_with(call, Trouble::Hangs(moment));
-            tokio::select! {
-                ended = cloud.run("add node alex") => panic!("{call}: {ended:?}"),
-                () = cloud.engine.hung() => {}
-            }
-            cloud.restart();
+            cloud.cut_off("add node alex").await;
             cloud.answers("alex").await;
             cloud.sweep().await;
             let after = cloud.everything();
@@ -328,11 +324,7 @@ async fn the_last_control_plane_stays_and_a_deletion_that_was_killed_is_finished
     assert!(failure.cure.contains("qbo delete cluster alex"), "{}", failure.cure);
     cloud.engine.trouble_with("stop_container", Trouble::Hangs(Moment::Never));
     let line = format!("delete node {}", names[1]);
-    tokio::select! {
-        ended = cloud.run(&line) => panic!("{ended:?}"),
-        () = cloud.engine.hung() => {}
-    }
-    cloud.restart();
+    cloud.cut_off(&line).await;
     cloud.answers("alex").await;
     cloud.sweep().await;
     assert_eq!(cloud.engine.held().containers.len(), 1);

@@ -270,11 +270,7 @@ async fn a_port_goes_with_the_node_it_leads_to() {
         let line = format!("delete node {} --force", worker.container.name.split('.').next().unwrap());
         if let Some(call) = interrupted {
             cloud.engine.trouble_with(call, Trouble::Hangs(Moment::Never));
-            tokio::select! {
-                ended = cloud.run(&line) => panic!("{ended:?}"),
-                () = cloud.engine.hung() => {}
-            }
-            cloud.restart();
+            cloud.cut_off(&line).await;
             cloud.answers("alex").await;
             cloud.sweep().await;
         } else {

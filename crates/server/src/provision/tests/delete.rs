@@ -33,11 +33,7 @@ async fn whenever_the_server_is_killed_its_next_start_finishes_the_deletion() {
             let (mut cloud, before, first) = with_cluster().await;
             let complete = cloud.everything();
             cloud.engine.trouble(first + index, Trouble::Hangs(moment));
-            tokio::select! {
-                ended = cloud.run(DELETE) => panic!("{at}: {ended:?}"),
-                () = cloud.engine.hung() => {}
-            }
-            cloud.restart();
+            cloud.cut_off(DELETE).await;
             let is_begun = mark(&cloud.everything()).as_deref() != Some("ready");
             cloud.sweep().await;
             assert_eq!(cloud.everything(), if is_begun { before } else { complete }, "{at}");

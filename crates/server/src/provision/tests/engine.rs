@@ -130,11 +130,7 @@ async fn whenever_the_server_is_killed_its_next_start_leaves_nothing_unfinished(
             let mut cloud = Cloud::new();
             let before = cloud.everything();
             cloud.engine.trouble(index, Trouble::Hangs(moment));
-            tokio::select! {
-                ended = cloud.run(ADD) => panic!("{at}: {ended:?}"),
-                () = cloud.engine.hung() => {}
-            }
-            cloud.restart();
+            cloud.cut_off(ADD).await;
             let complete = cloud.everything();
             cloud.sweep().await;
             if mark(&complete).is_some() {
@@ -166,11 +162,7 @@ async fn what_was_marked_as_complete_and_failed_all_the_same_is_not_taken_for_co
             let mut cloud = failing();
             let before = cloud.everything();
             cloud.engine.trouble(completing(&calls) + 1 + index, Trouble::Hangs(moment));
-            tokio::select! {
-                ended = cloud.run(ADD) => panic!("{call}: {ended:?}"),
-                () = cloud.engine.hung() => {}
-            }
-            cloud.restart();
+            cloud.cut_off(ADD).await;
             let complete = cloud.everything();
             cloud.sweep().await;
             // Killed before anything was taken back, the cluster is whole.
